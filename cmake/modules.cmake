@@ -1,0 +1,40 @@
+# crossover_module(NAME [PUBLIC lib...] [PRIVATE lib...])
+# A module of the shared library: every .cpp below the current folder, as target crossover_NAME.
+function(crossover_module name)
+  cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  add_library(crossover_${name} STATIC ${sources})
+  target_include_directories(crossover_${name} PUBLIC "${PROJECT_SOURCE_DIR}/tasks/support")
+  target_link_libraries(crossover_${name} PUBLIC fmt::fmt nlohmann_json::nlohmann_json
+                        ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+endfunction()
+
+# crossover_task(NAME lib...)
+# A task's program: main.cpp plus an object library of the rest, so that tests link the same code.
+function(crossover_task name)
+  string(REPLACE "-" "_" id ${name})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "main\\.cpp$")
+  add_library(crossover_task_${id} STATIC ${sources})
+  target_include_directories(crossover_task_${id} PUBLIC "${PROJECT_SOURCE_DIR}/tasks")
+  target_link_libraries(crossover_task_${id} PUBLIC crossover_cli ${ARGN})
+  add_executable(${name} main.cpp)
+  target_link_libraries(${name} PRIVATE crossover_task_${id})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# crossover_test(NAME lib...)
+# A Catch2 program of every *_test.cpp below the current folder, known to ctest under the suite label.
+function(crossover_test name suite)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  target_compile_definitions(${name} PRIVATE
+    CROSSOVER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CROSSOVER_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE crossover_catch ${ARGN})
+  add_test(NAME ${name} COMMAND ${name} --durations yes)
+  set_tests_properties(${name} PROPERTIES LABELS ${suite})
+endfunction()

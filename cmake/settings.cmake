@@ -1,0 +1,42 @@
+# Compiler settings that hold for every target of the project.
+include(GNUInstallDirs)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(CROSSOVER_CCACHE ccache)
+if(CROSSOVER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CROSSOVER_CCACHE}")
+endif()
+
+add_compile_options(
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wcast-qual -Wformat=2 -Wimplicit-fallthrough -Wnull-dereference
+  -fstack-protector-strong)
+add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+add_link_options(-Wl,-z,relro -Wl,-z,now -pie)
+
+# Debug sections of a full -g build double compile time on two cores; -g1 keeps backtraces.
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+
+set(CROSSOVER_SANITIZE "" CACHE STRING "address,undefined or thread")
+if(CROSSOVER_SANITIZE)
+  add_compile_options(-fsanitize=${CROSSOVER_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CROSSOVER_SANITIZE})
+endif()
+
+# Stop points let the crash tests halt a task at a named step boundary. They must never be in a
+# shipped binary, so they exist only where this is on.
+option(CROSSOVER_STOP_POINTS "compile named stop points into the tasks (test builds only)" OFF)
+if(CROSSOVER_STOP_POINTS)
+  add_compile_definitions(CROSSOVER_STOP_POINTS)
+endif()

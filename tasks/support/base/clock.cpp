@@ -1,0 +1,27 @@
+#include "base/clock.h"
+
+#include <fmt/chrono.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace crossover {
+
+Clock::Monotonic SystemClock::now() const { return std::chrono::steady_clock::now(); }
+
+Clock::Wall SystemClock::wall() const { return std::chrono::system_clock::now(); }
+
+void SystemClock::sleep(Duration duration) const { std::this_thread::sleep_for(duration); }
+
+Duration Deadline::left() const {
+  return std::max(Duration::zero(), std::chrono::duration_cast<Duration>(end_ - clock_->now()));
+}
+
+std::string rfc3339(Clock::Wall time) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+  const auto millis = std::chrono::floor<std::chrono::milliseconds>(time - whole).count();
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), millis);
+}
+
+}  // namespace crossover

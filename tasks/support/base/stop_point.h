@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string_view>
+
+namespace crossover {
+
+/// A named boundary between two steps. In test builds (CROSSOVER_STOP_POINTS) a process whose
+/// environment variable CROSSOVER_STOP_AT is `NAME:kill` or `NAME:stop` sends itself SIGKILL or
+/// SIGSTOP here; in every other build this is nothing. `NAME#3:kill` means the third time that it
+/// comes by.
+#ifdef CROSSOVER_STOP_POINTS
+void stop_point(std::string_view name);
+#else
+inline void stop_point(std::string_view /*name*/) {}
+#endif
+
+}  // namespace crossover

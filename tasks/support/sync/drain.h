@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/stop.h"
+#include "postgres/session.h"
+#include "sync/database.h"
+#include "sync/state.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// What one drain did.
+struct DrainReport {
+  std::uint64_t keys = 0;    ///< keys that had changed
+  std::uint64_t rows = 0;    ///< rows written to the target
+  std::uint64_t tables = 0;  ///< tables that had changes
+  std::string snapshot;      ///< S1: everything visible in it is now in the target
+  Duration duration{};
+};
+
+/// Carries what was captured on the source to the target. One object keeps one session to each side
+/// open, with prepared statements, so that a drain in the cutover costs a few round trips.
+///
+/// A drain reads, in one REPEATABLE READ snapshot S1 of the source, the keys logged in S1 but not
+/// in the target's saved S0 and the current rows of these keys; on the target, in one transaction
+/// for all tables, it deletes the keys, inserts the rows and saves S1 as the new S0. It is atomic,
+/// idempotent and independent of order. The target's position row is locked first, so that two
+/// drainers of one direction take turns.
+///
+/// Throws Error{precondition} when the source's schema, timeline or system identifier is not what
+/// it was, and Error{locked} when `drainer` is not the drainer any more. Not thread-safe.
+class Drain {
+ public:
+  Drain(const Databases& databases, Direction direction, std::vector<SyncedTable> tables,
+        const Secret& apply_token, std::string drainer, Log& log);
+  ~Drain();
+  Drain(Drain&&) noexcept;
+  Drain& operator=(Drain&&) noexcept;
+
+  /// One drain, committed.
+  DrainReport run();
+
+  /// The last drain of a switch. Begins the target's transaction, fenced by `owner`, applies what
+  /// is left, compares every applied row with the source's, moves sequences ahead by
+  /// `sequence_margin`, opens the target's gate and commits. The source's gate must be closed. If
+  /// anything throws, nothing has happened on the target, unless the error's SQLSTATE is 08007:
+  /// then the commit is in doubt and only the gate says what is so. `phase` is called at each
+  /// step's end with its name, for the timings.
+  DrainReport finish(std::string_view owner, std::int64_t sequence_margin,
+                     const std::function<void(std::string_view)>& phase);
+
+  /// Captured entries that the target does not have yet.
+  std::uint64_t lag();
+
+  /// Deletes log entries that the target has had for longer than `retention`; returns how many.
+  std::uint64_t purge(Duration retention, const Clock& clock);
+
+  /// The source session's open snapshot of the last `run` when `keep_snapshot` was set: for
+  /// comparing both sides at one point while writes go on. Ends with the next run.
+  DrainReport run_keeping_snapshot();
+  postgres::Session& source_session();
+
+  /// Ends whatever transactions are open on either side.
+  void rollback() noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The position from which draining in `direction` goes on, from now: the source's present
+/// snapshot. Written to the target when capture was installed on the source.
+void start_position(postgres::Session& source, postgres::Session& target, Direction direction,
+                    std::string_view owner);
+
+}  // namespace crossover::sync

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "postgres/session.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// What the catalogue says of the gate triggers of one database.
+enum class GateState {
+  absent,  ///< there are none
+  open,    ///< all disabled: anyone may write
+  closed,  ///< all enabled always: only the apply session may write
+  mixed,   ///< neither: somebody else has changed triggers
+};
+std::string_view name(GateState state);
+
+/// The state, read from pg_trigger in one query. Safe in any transaction.
+GateState gate_state(postgres::Session& session);
+
+/// Closes the gate: one transaction, sent as one batch, that locks every table in SHARE ROW
+/// EXCLUSIVE mode under `lock_timeout`, so that it waits for all transactions that have written,
+/// and enables the triggers. No snapshot can look past it, since triggers are read from the
+/// catalogue. Fenced by `owner`: throws Error{locked} if it is not the owner any more,
+/// Error{timeout} when a lock was not to be had; then nothing has changed. Must not be called
+/// inside a transaction. (PostgreSQL manual 13.3.1, ALTER TABLE ... ENABLE ALWAYS TRIGGER.)
+void close_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
+                std::string_view owner, Duration lock_timeout);
+
+/// Opens the gate in a transaction of its own, fenced by `owner`. For going back where nothing was
+/// applied.
+void open_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
+               std::string_view owner, Duration lock_timeout);
+
+/// The statements that open the gate, for the transaction that applies the last rows; the caller
+/// fences and commits.
+std::string open_gate_sql(const std::vector<SyncedTable>& tables);
+
+}  // namespace crossover::sync

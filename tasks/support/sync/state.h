@@ -1,0 +1,92 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "postgres/session.h"
+#include "sync/database.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// The layout of schema `crossover` that this program writes. A database with a higher number is
+/// refused.
+inline constexpr int state_version = 1;
+
+/// The row of crossover.migration: what one database knows of the migration that it takes part in.
+struct Migration {
+  std::string name;
+  Side side = Side::old_side;
+  /// installed, copying, following, switched, finished, aborted
+  std::string phase;
+  /// Lets a session pass the gate and the capture triggers. In the database in clear, since every
+  /// later run and the guards need it; the application's role has no right on the schema.
+  Secret apply_token;
+  std::string owner_token;    ///< of the task that may change state; empty when nobody has it
+  std::string drainer_token;  ///< of the process that drains
+  /// The side that a switch under way is moving the service to; empty outside one.
+  std::string moving_to;
+  std::string plan_sha256;
+};
+
+/// Creates schema `crossover` and its tables where they are missing and the migration's row.
+/// Idempotent; keeps what is there. Throws Error{precondition} when the schema belongs to another
+/// migration or to a newer program.
+void install_state(postgres::Session& session, std::string_view name, Side side,
+                   const Secret& apply_token);
+
+/// The migration's row, or nothing when the schema is not there.
+std::optional<Migration> read_migration(postgres::Session& session);
+
+/// The same, but its absence is Error{precondition} with a hint to run `data-sync start`.
+Migration require_migration(postgres::Session& session, std::string_view where);
+
+/// Makes `token` the owner, whoever was it before: for the holder of the advisory lock. The row's
+/// lock makes this wait for a transaction of the former owner that is still open, in-doubt ones
+/// included.
+void take_owner(postgres::Session& session, std::string_view token);
+
+/// Inside a transaction: locks the migration's row and throws Error{locked} when `token` is no
+/// longer its owner. Whatever the transaction does after this is fenced.
+void require_owner(postgres::Session& session, std::string_view token);
+
+/// Inside a transaction: like require_owner, for the process that drains.
+void take_drainer(postgres::Session& session, std::string_view token);
+
+/// The changes of the migration's row, each conditional on `owner`, each throwing Error{locked} if
+/// it has lost it.
+void set_phase(postgres::Session& session, std::string_view owner, std::string_view phase);
+void set_plan(postgres::Session& session, std::string_view owner, std::string_view plan_sha256);
+void set_moving_to(postgres::Session& session, std::string_view owner, std::optional<Side> side);
+
+/// The tables of the migration as they were recorded by `record_tables`, by id.
+std::vector<SyncedTable> read_tables(postgres::Session& session);
+void record_tables(postgres::Session& session, const std::vector<SyncedTable>& tables);
+
+/// A random token of 128 bits in hexadecimal, from the kernel.
+std::string new_token();
+
+/// Opens a session that passes gate and capture and fires no ordinary trigger or foreign key
+/// (session_replication_role = replica). Throws Error{precondition} naming the right that is
+/// missing.
+postgres::Session open_apply_session(const Database& database, std::string_view purpose,
+                                     const Secret& apply_token);
+
+/// One entry of crossover.evidence.
+struct Evidence {
+  std::string task;
+  std::string verb;
+  std::string actor;
+  std::string outcome;
+  std::string plan_sha256;
+  std::string started_at;  ///< RFC 3339
+  std::string detail;      ///< JSON text
+};
+void append_evidence(postgres::Session& session, const Evidence& entry);
+std::vector<Evidence> read_evidence(postgres::Session& session);
+
+}  // namespace crossover::sync

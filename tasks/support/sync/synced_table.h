@@ -1,0 +1,51 @@
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace crossover::sync {
+
+/// A relation's name, unquoted.
+struct TableName {
+  std::string schema;
+  std::string name;
+
+  /// "public"."role", for SQL.
+  std::string quoted() const;
+  /// public.role, for people and for crossover.yaml.
+  std::string text() const { return schema + "." + name; }
+  auto operator<=>(const TableName&) const = default;
+};
+
+/// What is done with a table's rows.
+enum class Policy {
+  replace,  ///< the target ends with the source's rows and no others
+  merge,    ///< the source's rows are put over the target's by key; rows that only the target has
+            ///< stay
+  skip,     ///< not touched
+};
+std::string_view name(Policy policy);
+
+/// A table that takes part in the migration, as recorded in crossover.synced_table of both
+/// databases. A partitioned table is one entry: its partitions follow it.
+struct SyncedTable {
+  int id = 0;  ///< the same in both databases; names the log and functions of the table
+  TableName table;
+  Policy policy = Policy::replace;
+  /// The row's identity: primary key, else a unique index over NOT NULL columns; empty for a
+  /// keyless table, which is copied whole when it has changed.
+  std::vector<std::string> key;
+  std::vector<std::string> columns;  ///< those that are carried: all but generated ones
+  std::vector<std::string> types;    ///< of `columns`, as format_type() writes them
+  /// Every relation that statement triggers must stand on: the table itself and all of its
+  /// partitions.
+  std::vector<TableName> relations;
+
+  bool keyless() const { return key.empty(); }
+  /// The type of key column `index`.
+  const std::string& key_type(std::size_t index) const;
+};
+
+}  // namespace crossover::sync

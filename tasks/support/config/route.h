@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "config/named.h"
+
+namespace crossover::config {
+
+enum class RouteKind { route, http_route };
+inline constexpr std::array<Named<RouteKind>, 2> route_kinds{
+    {{"Route", RouteKind::route}, {"HTTPRoute", RouteKind::http_route}}};
+
+/// How an answer shows which API gave it: by a header or by a member of its JSON.
+struct Marker {
+  std::string path = "/";  ///< what is asked for
+  std::string header;      ///< name of a header of the answer
+  std::string json;        ///< JSON pointer into the answer; exactly one of the two
+  std::string old_value;   ///< `old`
+  std::string new_value;   ///< `new`
+};
+
+/// `route`: what leads the users to the API.
+struct Route {
+  RouteKind kind = RouteKind::route;
+  std::string name;
+  std::string old_service;
+  std::string new_service;
+  std::string url;   ///< where the router listens; empty: https://<host of the Route>
+  std::string host;  ///< Host header; empty: the Route's
+  Marker marker;
+  std::string cookie;  ///< name of the router's sticky cookie; empty: as the answers set it
+};
+
+}  // namespace crossover::config

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "base/secret.h"
+
+namespace crossover::postgres {
+
+/// How to reach one database. Everything that is left empty takes libpq's default
+/// (PostgreSQL manual, "Database Connection Control Functions").
+struct ConnectionOptions {
+  std::string host;      ///< name, address or socket directory; the name that TLS verifies
+  std::string hostaddr;  ///< address to connect to instead of resolving `host`
+  int port = 5432;
+  std::string database;
+  std::string user;
+  Secret password;
+  std::string sslmode = "verify-full";
+  std::string sslrootcert;  ///< path of the CA bundle
+  std::string sslcert;      ///< path of a client certificate
+  std::string sslkey;       ///< path of its key
+  std::string application_name = "crossover";
+  std::chrono::seconds connect_timeout{10};  ///< for the whole of connecting
+  /// How long sent bytes may stay unacknowledged before the connection counts as lost.
+  std::chrono::milliseconds tcp_user_timeout{5000};
+  /// Server settings that are SET after connecting, over the session's own defaults.
+  std::map<std::string, std::string> settings;
+  bool allow_standby = false;  ///< accept a server that is in recovery
+};
+
+/// "HOST:PORT/DATABASE", as every message names a database.
+std::string describe(const ConnectionOptions& options);
+
+/// The same options given as a libpq connection string or URI, parsed by libpq itself. TLS is
+/// verify-full unless the string names an sslmode. Throws Error{usage} for a string that libpq
+/// can't read and for a parameter that has no place here; never shows the string, which may hold a
+/// password.
+ConnectionOptions parse_dsn(const Secret& dsn);
+
+}  // namespace crossover::postgres

@@ -17,10 +17,10 @@ using Param = std::optional<std::string>;
 
 /// One parameterised statement ($1, $2, ...).
 struct Statement {
-  std::string sql;
-  std::vector<Param> params;
+  std::string sql{};
+  std::vector<Param> params{};
   /// Runs the statement of this name that `Session::prepare` made, instead of `sql`.
-  std::string prepared;
+  std::string prepared{};
 };
 
 /// The result of one statement. Cheap to copy (shares the result), immutable, and usable from any

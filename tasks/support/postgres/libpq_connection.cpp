@@ -1,0 +1,270 @@
+#include "postgres/libpq_connection.h"
+
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "base/error.h"
+#include "postgres/libpq_error.h"
+
+namespace crossover::postgres {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+Result own(PGresult* result) {
+  return {result, [](PGresult* r) { PQclear(r); }};
+}
+
+// libpq prints notices on stderr by itself, which is where our log is.
+void drop_notice(void* /*argument*/, const PGresult* /*notice*/) {}
+
+/// Names and values for PQconnectStartParams; empty values are left out, so that libpq's defaults
+/// hold for them.
+class Keywords {
+ public:
+  explicit Keywords(const ConnectionOptions& options)
+      : port_(std::to_string(options.port)),
+        tcp_user_timeout_(std::to_string(options.tcp_user_timeout.count())) {
+    add("host", options.host);
+    add("hostaddr", options.hostaddr);
+    add("port", port_);
+    add("dbname", options.database);
+    add("user", options.user);
+    add("password", options.password.reveal());
+    add("sslmode", options.sslmode);
+    add("sslrootcert", options.sslrootcert);
+    add("sslcert", options.sslcert);
+    add("sslkey", options.sslkey);
+    add("application_name", options.application_name);
+    add("client_encoding", utf8_);
+    // A Kerberos ticket that happens to lie about must not change how we are encrypted.
+    add("gssencmode", disable_);
+    add("keepalives_idle", "5");
+    add("keepalives_interval", "1");
+    add("keepalives_count", "5");
+    add("tcp_user_timeout", tcp_user_timeout_);
+    names_.push_back(nullptr);
+    values_.push_back(nullptr);
+  }
+  const char* const* names() const { return names_.data(); }
+  const char* const* values() const { return values_.data(); }
+
+ private:
+  void add(const char* name, const std::string& value) {
+    if (!value.empty()) add(name, value.c_str());
+  }
+  void add(const char* name, const char* value) {
+    names_.push_back(name);
+    values_.push_back(value);
+  }
+
+  std::string port_;
+  std::string tcp_user_timeout_;
+  std::string utf8_ = "UTF8";
+  std::string disable_ = "disable";
+  std::vector<const char*> names_;
+  std::vector<const char*> values_;
+};
+
+/// Waits until the socket is ready for `events`; false when `deadline` passed first.
+bool wait_for_socket(int socket, short events, steady_clock::time_point deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd entry{socket, events, 0};
+    const int ready = ::poll(&entry, 1, static_cast<int>(left.count()));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+bool succeeded(const PGresult* result) {
+  switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::vector<const char*> pointers(const std::vector<Param>& params) {
+  std::vector<const char*> out;
+  out.reserve(params.size());
+  for (const Param& param : params) out.push_back(param ? param->c_str() : nullptr);
+  return out;
+}
+
+}  // namespace
+
+Connection::Connection(const ConnectionOptions& options) : options_(options) {
+  const Keywords keywords(options_);
+  connection_.reset(PQconnectStartParams(keywords.names(), keywords.values(), 0));
+  if (!connection_) throw std::bad_alloc();
+  PQsetNoticeReceiver(get(), drop_notice, nullptr);
+  // Verbose, since that is the only way to learn the SQLSTATE of a refused log-in.
+  PQsetErrorVerbosity(get(), PQERRORS_VERBOSE);
+  await_connection();
+  PQsetErrorVerbosity(get(), PQERRORS_DEFAULT);
+  cancel_ = std::make_shared<Canceller::Handle>(get());
+}
+
+void Connection::await_connection() {
+  const auto deadline = steady_clock::now() + options_.connect_timeout;
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  if (PQstatus(get()) == CONNECTION_BAD) throw connect_error(options_, PQerrorMessage(get()));
+  while (state != PGRES_POLLING_OK) {
+    const short events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!wait_for_socket(PQsocket(get()), events, deadline)) {
+      throw connect_error(
+          options_, "no answer within " + std::to_string(options_.connect_timeout.count()) + " s");
+    }
+    state = PQconnectPoll(get());
+    if (state == PGRES_POLLING_FAILED) throw connect_error(options_, PQerrorMessage(get()));
+  }
+}
+
+void Connection::fail(const PGresult* result) const {
+  throw statement_error(options_, get(), result);
+}
+
+Result Connection::checked(PGresult* raw) const {
+  Result result = own(raw);
+  if (!succeeded(result.get())) fail(result.get());
+  return result;
+}
+
+void Connection::refuse_while_copying() const {
+  if (copying_) {
+    throw Error(ErrorKind::failure, "unable to run a statement on '" + describe(options_) +
+                                        "': a copy is in progress in this session");
+  }
+}
+
+Result Connection::execute(const Statement& statement) {
+  refuse_while_copying();
+  const auto values = pointers(statement.params);
+  const int count = static_cast<int>(values.size());
+  PGresult* result = statement.prepared.empty()
+                         ? PQexecParams(get(), statement.sql.c_str(), count, nullptr, values.data(),
+                                        nullptr, nullptr, 0)
+                         : PQexecPrepared(get(), statement.prepared.c_str(), count, values.data(),
+                                          nullptr, nullptr, 0);
+  return checked(result);
+}
+
+Result Connection::execute_batch(std::string_view sql) {
+  refuse_while_copying();
+  return checked(PQexec(get(), std::string(sql).c_str()));
+}
+
+void Connection::prepare(std::string_view name, std::string_view sql) {
+  refuse_while_copying();
+  checked(PQprepare(get(), std::string(name).c_str(), std::string(sql).c_str(), 0, nullptr));
+}
+
+void Connection::send(const Statement& statement) {
+  const auto values = pointers(statement.params);
+  const int count = static_cast<int>(values.size());
+  const int sent = statement.prepared.empty()
+                       ? PQsendQueryParams(get(), statement.sql.c_str(), count, nullptr,
+                                           values.data(), nullptr, nullptr, 0)
+                       : PQsendQueryPrepared(get(), statement.prepared.c_str(), count,
+                                             values.data(), nullptr, nullptr, 0);
+  if (sent != 1) fail(nullptr);
+}
+
+// Reads while it writes: with both sides' socket buffers full, two peers that only write would wait
+// for each other for ever (PostgreSQL manual, "Pipeline Mode").
+void Connection::flush() {
+  for (;;) {
+    const int left = PQflush(get());
+    if (left == 0) return;
+    if (left < 0) fail(nullptr);
+    pollfd entry{PQsocket(get()), POLLIN | POLLOUT, 0};
+    if (::poll(&entry, 1, -1) < 0 && errno != EINTR) fail(nullptr);
+    if ((entry.revents & POLLIN) != 0 && PQconsumeInput(get()) != 1) fail(nullptr);
+  }
+}
+
+std::vector<Rows> Connection::receive(std::size_t count) {
+  std::vector<Rows> results;
+  results.reserve(count);
+  std::unique_ptr<Error> first_error;
+  for (std::size_t index = 0; index < count; ++index) {
+    // Each statement's results end with a null.
+    while (PGresult* raw = PQgetResult(get())) {
+      const Result result = own(raw);
+      if (succeeded(raw)) {
+        results.emplace_back(result);
+      } else if (!first_error) {
+        first_error = std::make_unique<Error>(statement_error(options_, get(), raw));
+        first_error->add_context("statement " + std::to_string(index + 1));
+      }
+      if (broken()) break;
+    }
+    if (broken()) break;
+  }
+  if (!broken()) own(PQgetResult(get()));  // the sync
+  if (!first_error && results.size() != count) fail(nullptr);
+  if (first_error) throw *first_error;
+  return results;
+}
+
+std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements) {
+  refuse_while_copying();
+  if (statements.empty()) return {};
+  struct Mode {
+    PGconn* connection;
+    explicit Mode(PGconn* c) : connection(c) {
+      PQsetnonblocking(connection, 1);
+      PQenterPipelineMode(connection);
+    }
+    ~Mode() {
+      PQexitPipelineMode(connection);
+      PQsetnonblocking(connection, 0);
+    }
+    Mode(const Mode&) = delete;
+    Mode& operator=(const Mode&) = delete;
+  };
+  const Mode mode(get());
+  for (const Statement& statement : statements) send(statement);
+  if (PQpipelineSync(get()) != 1) fail(nullptr);
+  flush();
+  return receive(statements.size());
+}
+
+void Connection::start_copy(std::string_view sql, ExecStatusType expected) {
+  refuse_while_copying();
+  const Result result = own(PQexec(get(), std::string(sql).c_str()));
+  if (PQresultStatus(result.get()) != expected) fail(result.get());
+  copying_ = true;
+}
+
+Result Connection::end_copy() {
+  copying_ = false;
+  Result last;
+  while (PGresult* raw = PQgetResult(get())) {
+    Result result = own(raw);
+    if (!last || succeeded(last.get())) last = std::move(result);
+    if (broken()) break;
+  }
+  if (!last || !succeeded(last.get())) fail(last.get());
+  return last;
+}
+
+void Connection::discard_copy() noexcept {
+  copying_ = false;
+  while (PGresult* raw = PQgetResult(get())) {
+    PQclear(raw);
+    if (broken()) break;
+  }
+}
+
+}  // namespace crossover::postgres

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postgres/connection_options.h"
+#include "postgres/rows.h"
+#include "postgres/session.h"
+
+namespace crossover::postgres {
+
+using Result = std::shared_ptr<const PGresult>;
+
+/// What a Canceller shares with its session.
+struct Canceller::Handle {
+  explicit Handle(PGconn* connection) : cancel(PQgetCancel(connection)) {}
+  ~Handle() { PQfreeCancel(cancel); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  PGcancel* cancel;
+};
+
+/// libpq's connection with its results checked. Not thread-safe.
+class Connection {
+ public:
+  /// Connects within `options.connect_timeout`; sets nothing up yet.
+  explicit Connection(const ConnectionOptions& options);
+
+  PGconn* get() const { return connection_.get(); }
+  const ConnectionOptions& options() const { return options_; }
+  bool broken() const { return PQstatus(get()) != CONNECTION_OK; }
+  std::shared_ptr<Canceller::Handle> cancel_handle() const { return cancel_; }
+
+  Result execute(const Statement& statement);
+  Result execute_batch(std::string_view sql);
+  void prepare(std::string_view name, std::string_view sql);
+  std::vector<Rows> pipeline(const std::vector<Statement>& statements);
+  /// Starts a COPY; `expected` is PGRES_COPY_IN or PGRES_COPY_OUT.
+  void start_copy(std::string_view sql, ExecStatusType expected);
+  /// Takes what is left of the results of a COPY that has ended: the first error, or else the last
+  /// result. Never null.
+  Result end_copy();
+  /// The COPY is over and its results are swallowed, whatever they are. Never throws.
+  void discard_copy() noexcept;
+
+  /// Returns a result that succeeded; throws for another.
+  Result checked(PGresult* result) const;
+  [[noreturn]] void fail(const PGresult* result) const;
+
+ private:
+  struct Close {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+  };
+  void await_connection();
+  void refuse_while_copying() const;
+  void send(const Statement& statement);
+  void flush();
+  std::vector<Rows> receive(std::size_t count);
+
+  ConnectionOptions options_;
+  std::unique_ptr<PGconn, Close> connection_;
+  std::shared_ptr<Canceller::Handle> cancel_;
+  bool copying_ = false;
+};
+
+/// Refuses poolers, standbys and old servers, then makes every server setting what Session
+/// promises.
+void set_up(Connection& connection);
+
+}  // namespace crossover::postgres

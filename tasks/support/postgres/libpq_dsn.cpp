@@ -1,0 +1,93 @@
+#include <libpq-fe.h>
+
+#include <charconv>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "base/error.h"
+#include "postgres/connection_options.h"
+
+namespace crossover::postgres {
+
+namespace {
+
+int number(std::string_view name, std::string_view text, int least, int most) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+    throw Error(ErrorKind::usage, "unable to read 'connection string': " + std::string(name) +
+                                      " must be a number from " + std::to_string(least) + " to " +
+                                      std::to_string(most));
+  }
+  return value;
+}
+
+using Setter = std::function<void(ConnectionOptions&, std::string_view)>;
+
+const std::map<std::string_view, Setter>& setters() {
+  static const std::map<std::string_view, Setter> table{
+      {"host", [](auto& o, auto v) { o.host = v; }},
+      {"hostaddr", [](auto& o, auto v) { o.hostaddr = v; }},
+      {"port", [](auto& o, auto v) { o.port = number("port", v, 1, 65535); }},
+      {"dbname", [](auto& o, auto v) { o.database = v; }},
+      {"user", [](auto& o, auto v) { o.user = v; }},
+      {"password", [](auto& o, auto v) { o.password = Secret(std::string(v)); }},
+      {"sslmode", [](auto& o, auto v) { o.sslmode = v; }},
+      {"sslrootcert", [](auto& o, auto v) { o.sslrootcert = v; }},
+      {"sslcert", [](auto& o, auto v) { o.sslcert = v; }},
+      {"sslkey", [](auto& o, auto v) { o.sslkey = v; }},
+      {"application_name", [](auto& o, auto v) { o.application_name = v; }},
+      {"connect_timeout",
+       [](auto& o, auto v) {
+         o.connect_timeout = std::chrono::seconds(number("connect_timeout", v, 1, 3600));
+       }},
+      {"tcp_user_timeout",
+       [](auto& o, auto v) {
+         o.tcp_user_timeout =
+             std::chrono::milliseconds(number("tcp_user_timeout", v, 1, 3'600'000));
+       }},
+  };
+  return table;
+}
+
+}  // namespace
+
+std::string describe(const ConnectionOptions& options) {
+  const std::string& host = options.host.empty() ? options.hostaddr : options.host;
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(options.port) + "/" +
+         options.database;
+}
+
+ConnectionOptions parse_dsn(const Secret& dsn) {
+  char* message = nullptr;
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+      PQconninfoParse(dsn.reveal().c_str(), &message), PQconninfoFree);
+  // libpq's message quotes from the string, which may hold a password: it is dropped.
+  PQfreemem(message);
+  if (!parsed) {
+    throw Error(ErrorKind::usage,
+                "unable to read 'connection string': it is neither a PostgreSQL URI nor a list of "
+                "key=value",
+                "for example postgresql://USER@HOST:5432/DATABASE?sslmode=verify-full");
+  }
+  ConnectionOptions options;
+  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const auto setter = setters().find(option->keyword);
+    if (setter == setters().end()) {
+      throw Error(ErrorKind::usage, "unable to read 'connection string': '" +
+                                        std::string(option->keyword) + "' can't be given here");
+    }
+    setter->second(options, option->val);
+  }
+  if (options.host.find(',') != std::string::npos) {
+    throw Error(ErrorKind::usage, "unable to read 'connection string': more than one host",
+                "name the primary's address alone");
+  }
+  if (options.database.empty()) options.database = options.user;
+  return options;
+}
+
+}  // namespace crossover::postgres

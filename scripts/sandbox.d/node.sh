@@ -1,0 +1,258 @@
+# The node: its network namespace, containerd, kubelet, kube-proxy, CoreDNS, volumes, controllers. Sourced by
+# scripts/sandbox.
+# shellcheck shell=bash disable=SC2154
+
+# kubelet sets these for the whole machine, not only for its namespace.
+machine_sysctls=(vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops
+  kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
+
+# The namespace has no default route: nothing that runs in the sandbox can reach beyond the machine.
+up_network() {
+  [[ -e $root/sysctls ]] || sysctl "${machine_sysctls[@]}" >"$root/sysctls"
+  [[ ! -e /run/netns/$netns ]] || return 0
+  ip netns add "$netns"
+  ip link add "$link_host" type veth peer name node0 netns "$netns"
+  ip address add "$host_ip/30" dev "$link_host"
+  ip link set "$link_host" up
+  in_node ip link set lo up
+  in_node ip address add "$node_ip/30" dev node0
+  in_node ip link set node0 up
+  in_node sysctl -qw net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1
+  # Without a default route the node itself needs one for Services, before kube-proxy rewrites the address.
+  in_node ip route add "$service_cidr" dev node0 src "$node_ip"
+  # The machine reaches Services and pods as a client inside the cluster would.
+  ip route add "$service_cidr" via "$node_ip"
+  ip route add "$pod_cidr" via "$node_ip"
+}
+
+down_network() {
+  [[ ! -e /run/netns/$netns ]] || ip netns del "$netns"
+  # The link goes with the namespace, but only when the kernel has cleaned up behind it.
+  ip link del "$link_host" 2>/dev/null || true
+  if [[ -e $root/sysctls ]]; then
+    sysctl -q -p "$root/sysctls"
+    rm -f "$root/sysctls"
+  fi
+}
+
+# Pods get a cgroup of the instance's own, so that they can be found and ended without asking anybody.
+each_cgroup() {
+  local controller
+  for controller in /sys/fs/cgroup/*/; do
+    [[ $controller != */unified/ ]] || continue
+    echo "${controller}crossover-$name"
+  done
+  [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || echo "/sys/fs/cgroup/crossover-$name"
+}
+
+up_cgroups() {
+  local cgroup file
+  while read -r cgroup; do
+    mkdir -p "$cgroup"
+    for file in cpuset.cpus cpuset.mems; do # a v1 cpuset starts empty and then takes no process
+      [[ ! -e $cgroup/$file || -n $(<"$cgroup/$file") ]] || cat "$(dirname "$cgroup")/$file" >"$cgroup/$file"
+    done
+  done < <(each_cgroup)
+}
+
+pod_processes() {
+  local cgroup
+  while read -r cgroup; do
+    find "$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+  done < <(each_cgroup) | sort -u
+}
+
+write_node_config() {
+  mkdir -p "$root/etc/cni" "$run_dir"
+  cat >"$root/etc/containerd.toml" <<CONFIG
+version = 2
+root = "$images"
+state = "$run_dir/state"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.internal.v1.opt", "io.containerd.tracing.processor.v1.otlp"]
+[grpc]
+  address = "$cri"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "localhost/crossover/pause:3.10"
+  # Lowering oom_score_adj needs CAP_SYS_RESOURCE, which a virtual machine or container may lack; without
+  # this, pods then fail with "can't get final child's PID from pipe: EOF".
+  restrict_oom_score_adj = true
+  tolerate_missing_hugetlb_controller = true
+  netns_mounts_under_state_dir = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "$root/etc/cni"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+    default_runtime_name = "runc"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        SystemdCgroup = false
+CONFIG
+  cat >"$root/etc/cni/10-bridge.conflist" <<CONFIG
+{ "cniVersion": "1.0.0", "name": "$netns", "plugins": [
+  { "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
+    "ipam": { "type": "host-local", "dataDir": "$run_dir/cni", "ranges": [[{ "subnet": "$pod_cidr" }]],
+              "routes": [{ "dst": "0.0.0.0/0" }] } },
+  { "type": "portmap", "capabilities": { "portMappings": true } } ] }
+CONFIG
+  echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
+  cat >"$root/etc/kubelet.yaml" <<CONFIG
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+address: $node_ip
+authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $pki/ca.crt}}
+authorization: {mode: Webhook}
+tlsCertFile: $pki/kubelet.crt
+tlsPrivateKeyFile: $pki/kubelet.key
+clusterDNS: [$dns_ip]
+clusterDomain: cluster.local
+cgroupDriver: cgroupfs
+cgroupRoot: /crossover-$name
+cgroupsPerQOS: true
+failCgroupV1: false
+failSwapOn: false
+containerRuntimeEndpoint: unix://$cri
+resolvConf: $root/etc/resolv.conf
+healthzBindAddress: 127.0.0.1
+podLogsDir: $state/pod-logs
+volumePluginDir: $state/volume-plugins
+# Images come from archives: one that is collected cannot be pulled again. The disk may be shared and full.
+imageGCHighThresholdPercent: 100
+imageGCLowThresholdPercent: 99
+evictionHard: {memory.available: 100Mi, nodefs.available: "1%", imagefs.available: "1%", nodefs.inodesFree: "1%"}
+maxPods: 200
+registryPullQPS: 0
+serializeImagePulls: false
+kubeAPIQPS: 200
+kubeAPIBurst: 400
+CONFIG
+  cat >"$root/etc/kube-proxy.yaml" <<CONFIG
+apiVersion: kubeproxy.config.k8s.io/v1alpha1
+kind: KubeProxyConfiguration
+mode: iptables
+iptables: {minSyncPeriod: 100ms}
+clusterCIDR: $pod_cidr
+hostnameOverride: $node_name
+bindAddress: $node_ip
+clientConnection: {kubeconfig: $root/etc/kube-proxy.kubeconfig}
+# The table of connections is the machine's: its size is not ours to change.
+conntrack: {maxPerCore: 0, min: 0}
+CONFIG
+}
+
+start_containerd() {
+  start containerd nsenter "--net=/run/netns/$netns" containerd --config "$root/etc/containerd.toml"
+  wait_until 30 containerd containerd ctr_ version
+}
+
+# load_images TAR...: imports the archives whose content is not the store's already.
+load_images() {
+  local file tag digest mark
+  mkdir -p "$images/loaded"
+  for file in "$@"; do
+    read -r tag digest < <(PYTHONPATH=$parts/images python3 -B -c \
+      'import archive, sys; print(*archive.read_manifest(sys.argv[1]))' "$file")
+    mark=$images/loaded/${tag//[\/:]/_}
+    [[ $(cat "$mark" 2>/dev/null) != "$digest" ]] || continue
+    ctr_ images import --snapshotter overlayfs "$file" >/dev/null
+    echo "$digest" >"$mark"
+    say "loaded $tag"
+  done
+}
+
+load_all_images() {
+  local files
+  mapfile -t files < <(find "$cache/images" -maxdepth 1 -name '*.tar' ! -name 'debian*.tar' | sort)
+  load_images "${files[@]}"
+}
+
+start_kubelet() {
+  mkdir -p "$state/kubelet" "$state/pod-logs" "$state/volume-plugins"
+  start kubelet nsenter "--net=/run/netns/$netns" "$bin/kubelet" --config "$root/etc/kubelet.yaml" \
+    --kubeconfig "$root/etc/kubelet.kubeconfig" --hostname-override "$node_name" --node-ip "$node_ip" \
+    --root-dir "$state/kubelet" --cert-dir "$state/kubelet-pki"
+  start kube-proxy nsenter "--net=/run/netns/$netns" "$bin/kube-proxy" --config "$root/etc/kube-proxy.yaml"
+  local config=$root/etc/kube-scheduler.kubeconfig
+  start kube-scheduler nsenter "--net=/run/netns/$netns" "$bin/kube-scheduler" --kubeconfig "$config" \
+    --authentication-kubeconfig "$config" --authorization-kubeconfig "$config" --secure-port 0 \
+    --leader-elect=false --kube-api-qps 200 --kube-api-burst 400
+}
+
+node_ready() { kubectl_ wait --for condition=Ready --timeout 1s "node/$node_name"; }
+
+up_dns() {
+  sed "s/@DNS_IP@/$dns_ip/" "$parts/manifests/coredns.yaml" | kubectl_ apply --server-side -f - >/dev/null
+}
+
+dns_ready() { kubectl_ -n kube-system wait --for condition=Available --timeout 1s deployment/coredns; }
+
+start_controllers() {
+  start volumes "$parts/volumes" "$bin/kubectl" "$admin_kubeconfig" "$state/volumes" "$node_name"
+  [[ -x $parts/controllers/run ]] || return 0
+  start controllers env "KUBECONFIG=$admin_kubeconfig" "KUBECTL=$bin/kubectl" "NODE_IP=$node_ip" \
+    "ROUTER_STATE_DIR=$run_dir/router" \
+    nsenter "--net=/run/netns/$netns" "$parts/controllers/run"
+}
+
+up_node() {
+  wait_until 60 kubelet 'node' node_ready
+  up_dns
+  start_controllers
+  wait_until 60 kubelet 'cluster DNS' dns_ready
+  wait_until 30 volumes volumes kubectl_ get persistentvolume volume-1
+}
+
+# Containers are ended by their cgroup, not one by one through containerd: seconds instead of minutes.
+down_containers() {
+  local pids ids
+  for _ in {1..50}; do
+    mapfile -t pids < <(pod_processes)
+    ((${#pids[@]})) || break
+    kill -KILL "${pids[@]}" 2>/dev/null || true
+    sleep 0.1
+  done
+  running containerd || return 0
+  mapfile -t ids < <(ctr_ tasks list -q)
+  ((${#ids[@]} == 0)) || ctr_ tasks rm --force "${ids[@]}" >/dev/null 2>&1 || true
+  mapfile -t ids < <(ctr_ containers list -q)
+  ((${#ids[@]} == 0)) || ctr_ containers rm "${ids[@]}" >/dev/null 2>&1 || true
+}
+
+# A shim that missed the end of its container stays behind; it is known by our socket in its arguments.
+down_shims() {
+  local cmdline pid arguments
+  for cmdline in /proc/[0-9]*/cmdline; do
+    mapfile -d '' -t arguments 2>/dev/null <"$cmdline" || continue
+    [[ ${arguments[0]-} == *containerd-shim-runc-v2 && " ${arguments[*]} " == *" -address $cri "* ]] || continue
+    pid=${cmdline#/proc/}
+    kill -KILL "${pid%/cmdline}" 2>/dev/null || true
+  done
+}
+
+down_node() {
+  stop controllers 15
+  stop volumes
+  stop kube-scheduler
+  stop kubelet
+  stop kube-proxy
+  down_containers
+  stop containerd
+  down_shims
+  local mounts
+  mapfile -t mounts < <(awk -v a="$state/" -v b="$run_dir/" 'index($2, a) == 1 || index($2, b) == 1 { print $2 }' \
+    /proc/self/mounts | tac)
+  ((${#mounts[@]} == 0)) || umount --lazy "${mounts[@]}"
+  down_network
+  local cgroup
+  while read -r cgroup; do
+    [[ ! -d $cgroup ]] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
+  done < <(each_cgroup)
+  # containerd's records of pods; the images stay.
+  rm -rf "$run_dir" "$images"/io.containerd.grpc.v1.cri/{sandboxes,containers}
+  # Kept outside our folders by libcni and kubelet, whatever they are told.
+  rm -f /var/lib/cni/results/"$netns"-* 2>/dev/null || true
+  find /var/log/containers -lname "$state/*" -delete 2>/dev/null || true
+}

@@ -70,12 +70,13 @@ def desired(config: dict, rcs: list[dict]) -> dict | None:
     latest = rcs[-1] if rcs else None
     available = _total(rcs, "availableReplicas")
     replicas = _total(rcs, "replicas")
+    version = max(old.get("latestVersion") or 0, objects.version(latest) if latest else 0)
     conditions = [_available(config, available), _progressing(config, latest)]
     before = old.get("conditions") or []
     status = {
         **old,
         "observedGeneration": config["metadata"].get("generation", 0),
-        "latestVersion": max(old.get("latestVersion") or 0, objects.version(latest) if latest else 0),
+        "latestVersion": version,
         "replicas": replicas,
         "updatedReplicas": _total([latest], "replicas") if latest else 0,
         "readyReplicas": _total(rcs, "readyReplicas"),

@@ -91,7 +91,8 @@ class Informer:
             if event["type"] == "ERROR":
                 if item.get("code") == 410:
                     raise Expired
-                raise ApiError(item.get("code", 500), item.get("reason", ""), item.get("message", ""))
+                code, reason = item.get("code", 500), item.get("reason", "")
+                raise ApiError(code, reason, item.get("message", ""))
             version = _version(item)
             if event["type"] != "BOOKMARK":
                 self._apply(event["type"], item)

@@ -30,7 +30,8 @@ def _parse(path: str) -> dict:
     except ValueError:
         pass
     # The standard library has no YAML parser; kubectl is always beside a cluster.
-    command = ["kubectl", "config", "view", "--raw", "-o", "json", "--kubeconfig", path]
+    kubectl = os.environ.get("KUBECTL", "kubectl")
+    command = [kubectl, "config", "view", "--raw", "-o", "json", "--kubeconfig", path]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=30).stdout)
 
 

@@ -40,9 +40,10 @@ def admit(routes: list[dict]) -> dict[tuple[str, str], Admission]:
             message = f"a route in another namespace holds {host}"
             verdicts[key] = Admission(False, "HostAlreadyClaimed", message)
         elif (host, path) in claims:
-            message = f"route {claims[host, path]} already exposes {host}{path if path != '/' else ''}"
-            verdicts[key] = Admission(False, "HostAlreadyClaimed", f"{message} and is older")
-        elif spec.get("wildcardPolicy", "None") not in ("None", "Subdomain"):
+            where = host if path == "/" else host + path
+            message = f"route {claims[host, path]} already exposes {where} and is older"
+            verdicts[key] = Admission(False, "HostAlreadyClaimed", message)
+        elif (spec.get("wildcardPolicy") or "None") not in ("None", "Subdomain"):
             verdicts[key] = Admission(False, "RouteNotAdmitted", "unknown wildcardPolicy")
         else:
             hosts[host] = namespace

@@ -37,7 +37,7 @@ def route_status(route: dict, verdict: Admission, router: str) -> dict | None:
     entry = {
         "host": route["spec"].get("host", ""),
         "routerName": router,
-        "wildcardPolicy": route["spec"].get("wildcardPolicy", "None"),
+        "wildcardPolicy": route["spec"].get("wildcardPolicy") or "None",
         "conditions": [_merge(old.get("conditions"), condition)],
     }
     if entry == old:

@@ -91,9 +91,9 @@ struct Override {
 /// nearest valid name as hint.
 Migration load(const std::filesystem::path& path, const std::vector<Override>& overrides = {});
 
-/// The effective configuration in the file's own shape, defaults filled in; `load` of it gives an
-/// equal Migration.
-nlohmann::json to_json(const Migration& migration);
+/// The effective configuration in the file's own shape and order, defaults filled in, what is empty
+/// left out.
+nlohmann::ordered_json to_json(const Migration& migration);
 
 /// docs/reference: every key with its type, default and meaning, as Markdown.
 std::string reference();

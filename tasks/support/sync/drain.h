@@ -75,9 +75,9 @@ class Drain {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The position from which draining in `direction` goes on, from now: the source's present
-/// snapshot. Written to the target when capture was installed on the source.
+/// Writes the position from which draining in `direction` begins: the source's present snapshot.
+/// For when capture has just been installed on the source.
 void start_position(postgres::Session& source, postgres::Session& target, Direction direction,
-                    std::string_view owner);
+                    const std::vector<SyncedTable>& tables);
 
 }  // namespace crossover::sync

@@ -1,0 +1,266 @@
+#include "sync/capture.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <functional>
+
+#include "base/error.h"
+#include "base/retry.h"
+#include "base/stop_point.h"
+#include "sync/array.h"
+#include "sync/trigger_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+using postgres::Transaction;
+
+std::string lock_sql(const SyncedTable& table) {
+  std::string list;
+  for (const TableName& relation : table.relations) {
+    list += (list.empty() ? "" : ", ") + relation.quoted();
+  }
+  return fmt::format("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE;\n", list);
+}
+
+// Who stands in the way of a lock that writers must not hold: for the message of a failure.
+std::string blockers(Session& session, const SyncedTable& table) {
+  std::vector<std::string> names;
+  for (const TableName& relation : table.relations) {
+    names.push_back(relation.quoted());
+  }
+  const Rows rows = session.query(R"(
+    SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename,
+           coalesce(host(a.client_addr), 'local'), a.state,
+           extract(epoch FROM clock_timestamp() - a.xact_start)::bigint
+    FROM pg_locks l
+    JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.relation = ANY (SELECT r::regclass FROM unnest($1::text[]) r)
+      AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+    LIMIT 5)",
+                                  {text_array(names)});
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    list.push_back(fmt::format("pid {} ({}, role {}, from {}, {}, for {} s)", rows.text(i, 0),
+                               rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), rows.text(i, 4),
+                               rows.text(i, 5)));
+  }
+  return list.empty() ? "nobody any more" : fmt::format("{}", fmt::join(list, "; "));
+}
+
+bool is_anti_wraparound(Session& session, const SyncedTable& table) {
+  const Rows rows = session.query(R"(
+    SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.granted AND l.relation = $1::regclass
+      AND a.query LIKE 'autovacuum:%to prevent wraparound%')",
+                                  {table.table.quoted()});
+  return rows.int64(0, 0) > 0;
+}
+
+// PostgreSQL cancels an autovacuum in the way after deadlock_timeout (manual 25.1.6), which may be
+// longer than our lock timeout. Only some roles may lower it; the others get every fourth attempt
+// long enough to see it yield.
+Duration attempt_timeout(Session& session, const LockBudget& budget, int attempt) {
+  if (attempt % 4 != 0) {
+    return budget.lock_timeout;
+  }
+  const Rows rows = session.query(
+      "SELECT (extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000)::bigint");
+  return std::max(budget.lock_timeout, Duration(std::chrono::milliseconds(rows.int64(0, 0) + 200)));
+}
+
+void lower_deadlock_timeout(Session& session) {
+  try {
+    session.batch("SET deadlock_timeout = '100ms'");
+  } catch (const Error& error) {
+    if (error.sqlstate() != "42501") {
+      throw;
+    }
+  }
+}
+
+/// Runs `sql` with every relation of the table locked, in one transaction, again and again inside
+/// the budget.
+void change_table(Session& session, const SyncedTable& table, const InstallContext& context,
+                  std::string_view what, const std::string& sql) {
+  std::string in_the_way;
+  int attempt = 0;
+  const auto once = [&] {
+    const Duration limit = attempt_timeout(session, context.budget, ++attempt);
+    Transaction transaction(session);
+    session.batch(
+        fmt::format("SET LOCAL lock_timeout = {}",
+                    std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));
+    session.batch(lock_sql(table) + sql);
+    transaction.commit();
+  };
+  const auto blocked = [&](const Error& error) {
+    if (error.sqlstate() != "55P03" && error.sqlstate() != "40P01") {
+      return false;
+    }
+    in_the_way = blockers(session, table);
+    if (is_anti_wraparound(session, table)) {
+      context.log.info("{}: waiting for an anti-wraparound vacuum, which does not yield",
+                       table.table.text());
+    }
+    context.log.debug("{}: lock not available, held by {}", table.table.text(), in_the_way);
+    return true;
+  };
+  try {
+    retry(context.clock, context.stop, RetryPolicy{.budget = context.budget.total}, blocked, once);
+  } catch (Error& error) {
+    if (error.sqlstate() == "55P03" || error.sqlstate() == "40P01") {
+      throw Error(ErrorKind::timeout,
+                  fmt::format("unable to {} on '{}': no lock within {} s, blocked by {}", what,
+                              table.table.text(), seconds(context.budget.total), in_the_way),
+                  "end that transaction or wait for it, then run the same command again")
+          .set_sqlstate(error.sqlstate());
+    }
+    error.add_context(fmt::format("table {}", table.table.text()));
+    throw;
+  }
+}
+
+// How many of the relations have all `count` triggers whose names start with `prefix`.
+bool complete(Session& session, const SyncedTable& table, std::string_view prefix, int count) {
+  std::vector<std::string> names;
+  for (const TableName& relation : table.relations) {
+    names.push_back(relation.quoted());
+  }
+  const Rows rows = session.query(
+      "SELECT count(*) FROM pg_trigger WHERE tgrelid = ANY "
+      "(SELECT r::regclass FROM unnest($1::text[]) r) AND starts_with(tgname::text, $2)",
+      {text_array(names), std::string(prefix)});
+  return rows.int64(0, 0) == count * static_cast<std::int64_t>(names.size());
+}
+
+constexpr std::string_view capture_prefix = "crossover_capture_";
+
+}  // namespace
+
+int install_capture(Session& session, const std::vector<SyncedTable>& tables,
+                    const Secret& apply_token, const InstallContext& context) {
+  lower_deadlock_timeout(session);
+  int changed = 0;
+  for (const SyncedTable& table : tables) {
+    if (complete(session, table, capture_prefix, 4)) {
+      continue;
+    }
+    session.batch(create_log_sql(table) + create_capture_functions_sql(table));
+    std::string sql;
+    for (const TableName& relation : table.relations) {
+      sql += create_capture_triggers_sql(table, relation, apply_token);
+    }
+    change_table(session, table, context, "install capture", sql);
+    ++changed;
+    stop_point("capture-installed");
+  }
+  return changed;
+}
+
+int install_gate(Session& session, const std::vector<SyncedTable>& tables,
+                 const Secret& apply_token, bool closed, const InstallContext& context) {
+  lower_deadlock_timeout(session);
+  session.batch(create_gate_function_sql());
+  int changed = 0;
+  for (const SyncedTable& table : tables) {
+    if (complete(session, table, gate_trigger, 1)) {
+      continue;
+    }
+    std::string sql;
+    for (const TableName& relation : table.relations) {
+      sql += create_gate_trigger_sql(relation, apply_token, closed);
+    }
+    change_table(session, table, context, "install the gate", sql);
+    ++changed;
+    stop_point("gate-installed");
+  }
+  return changed;
+}
+
+int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
+                   const InstallContext& context) {
+  lower_deadlock_timeout(session);
+  const Rows there = session.query(
+      "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND starts_with(tgname::text, $1)",
+      {std::string(capture_prefix)});
+  int changed = 0;
+  if (there.int64(0, 0) > 0) {
+    for (const SyncedTable& table : tables) {
+      session.batch(disarm_capture_sql(table));
+    }
+    for (const SyncedTable& table : tables) {
+      std::string sql;
+      for (const TableName& relation : table.relations) {
+        sql += drop_capture_triggers_sql(relation);
+      }
+      change_table(session, table, context, "remove capture", sql);
+      ++changed;
+      stop_point("capture-removed");
+    }
+  }
+  for (const SyncedTable& table : tables) {
+    session.batch(drop_capture_sql(table));
+  }
+  return changed;
+}
+
+int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
+                const InstallContext& context) {
+  lower_deadlock_timeout(session);
+  int changed = 0;
+  for (const SyncedTable& table : tables) {
+    if (!complete(session, table, gate_trigger, 1)) {
+      continue;
+    }
+    std::string sql;
+    for (const TableName& relation : table.relations) {
+      sql += fmt::format("DROP TRIGGER IF EXISTS {} ON {};\n", gate_trigger, relation.quoted());
+    }
+    change_table(session, table, context, "remove the gate", sql);
+    ++changed;
+  }
+  session.batch("DROP FUNCTION IF EXISTS crossover.refuse()");
+  return changed;
+}
+
+bool drop_state(Session& session) {
+  const Rows there = session.query("SELECT to_regnamespace('crossover') IS NOT NULL");
+  if (!there.boolean(0, 0)) {
+    return false;
+  }
+  Transaction transaction(session);
+  session.batch(
+      "DROP TABLE IF EXISTS crossover.evidence, crossover.position, crossover.kept_row, "
+      "crossover.synced_table, crossover.migration");
+  try {
+    session.batch("DROP SCHEMA crossover");
+  } catch (const Error& error) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to drop schema 'crossover': {}", error.message()),
+                "something that Crossover did not make stands in that schema: move it away, then "
+                "run `data-sync remove` again")
+        .set_sqlstate(error.sqlstate());
+  }
+  transaction.commit();
+  return true;
+}
+
+std::int64_t log_bytes(Session& session, const std::vector<SyncedTable>& tables) {
+  std::vector<std::string> names;
+  for (const SyncedTable& table : tables) {
+    names.push_back(log_name(table));
+  }
+  const Rows rows = session.query(
+      "SELECT coalesce(sum(pg_total_relation_size(to_regclass(n))), 0)::bigint "
+      "FROM unnest($1::text[]) n",
+      {text_array(names)});
+  return rows.int64(0, 0);
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postgres/session.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// What PostgreSQL's system catalogues say of one database, as far as moving its rows is concerned.
+
+struct Column {
+  std::string name;
+  std::string type;        ///< format_type(), schema-qualified unless built in
+  std::string collation;   ///< empty for the type's default
+  std::string expression;  ///< default or generation expression
+  bool not_null = false;
+  char identity = ' ';   ///< 'a' always, 'd' by default, ' ' none (pg_attribute.attidentity)
+  char generated = ' ';  ///< 's' stored, 'v' virtual, ' ' none (pg_attribute.attgenerated)
+};
+
+struct Constraint {
+  std::string name;
+  char type = ' ';  ///< pg_constraint.contype: p, u, f, c, x
+  std::vector<std::string> columns;
+  std::string definition;  ///< pg_get_constraintdef()
+  TableName references;    ///< of a foreign key
+  std::vector<std::string> referenced_columns;
+};
+
+struct UniqueIndex {
+  std::string name;
+  std::vector<std::string> columns;
+  bool primary = false;
+  bool not_null = false;   ///< every column is NOT NULL
+  bool immediate = false;  ///< not deferrable
+};
+
+struct Table {
+  std::uint32_t oid = 0;
+  TableName table;
+  char kind = 'r';         ///< pg_class.relkind: r, p, f
+  char persistence = 'p';  ///< p, u (unlogged)
+  std::string owner;
+  bool partition = false;
+  bool inherits = false;  ///< plain inheritance, as parent or as child
+  bool row_security = false;
+  bool rules = false;
+  bool extension_owned = false;
+  std::int64_t estimated_rows = 0;
+  std::int64_t bytes = 0;
+  std::optional<TableName> root;  ///< of a partition
+  std::vector<Column> columns;
+  std::vector<Constraint> constraints;
+  std::vector<UniqueIndex> unique_indexes;
+  std::vector<std::string> triggers;  ///< of the users, not ours and not internal ones
+  std::vector<std::string> grants;    ///< aclexplode(), one "role: privilege" each
+
+  const Column* column(const std::string& name) const;
+};
+
+struct Sequence {
+  TableName sequence;
+  std::string type;
+  std::int64_t start = 1;
+  std::int64_t increment = 1;
+  std::int64_t minimum = 1;
+  std::int64_t maximum = 0;
+  bool cycle = false;
+  std::optional<std::int64_t> last_value;  ///< nothing when never called
+  std::optional<TableName> owner_table;
+  std::string owner_column;
+};
+
+struct Catalogue {
+  int server_version = 0;
+  std::string database;
+  std::string encoding;
+  std::string collate;
+  std::int64_t large_objects = 0;
+  std::vector<std::string> prepared_transactions;  ///< gids in this database
+  std::map<TableName, Table> tables;
+  std::map<TableName, Sequence> sequences;
+  std::map<std::string, std::string> types;  ///< enums, domains, composites: name to definition
+  std::map<std::string, std::string> extensions;  ///< name to version
+  std::map<std::string, std::string>
+      settings;                    ///< role and database settings that change behaviour
+  std::vector<std::string> views;  ///< materialised ones, for REFRESH
+};
+
+/// Reads the catalogue of `schemas`, schema `crossover` never among it. Throws Error{precondition}
+/// for a schema that does not exist.
+Catalogue read_catalogue(postgres::Session& session, const std::vector<std::string>& schemas);
+
+/// The columns that tell a table's rows apart: the primary key, else the narrowest immediate unique
+/// index over NOT NULL columns, else nothing. (PostgreSQL manual, REPLICA IDENTITY.)
+std::vector<std::string> row_identity(const Table& table);
+
+/// Which sequence belongs to which on the other side: the same name, else the one of the same
+/// column.
+const Sequence* counterpart(const Sequence& sequence, const Catalogue& other);
+
+}  // namespace crossover::sync

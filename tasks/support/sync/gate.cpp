@@ -1,0 +1,114 @@
+#include "sync/gate.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "sync/state.h"
+#include "sync/trigger_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+
+std::string relation_list(const std::vector<SyncedTable>& tables) {
+  std::string list;
+  for (const SyncedTable& table : tables) {
+    for (const TableName& relation : table.relations) {
+      list += (list.empty() ? "" : ", ") + relation.quoted();
+    }
+  }
+  return list;
+}
+
+std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::string_view mode) {
+  std::string sql;
+  for (const SyncedTable& table : tables) {
+    for (const TableName& relation : table.relations) {
+      sql += fmt::format("ALTER TABLE {} {} TRIGGER {};\n", relation.quoted(), mode, gate_trigger);
+    }
+  }
+  return sql;
+}
+
+// One transaction in one message: lock everything, make sure that we are still the owner, switch
+// the triggers. A batch can't look at a result, so a lost ownership is made an error by dividing by
+// the number of rows.
+void switch_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
+                 Duration lock_timeout, std::string_view mode) {
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
+  const std::string list = relation_list(tables);
+  try {
+    session.batch(fmt::format(
+        "BEGIN;\n"
+        "SET LOCAL lock_timeout = {};\n"
+        "{}"
+        "SELECT name FROM crossover.migration WHERE owner_token = {} FOR UPDATE;\n"
+        "SELECT 1 / count(*) FROM crossover.migration WHERE owner_token = {};\n"
+        "{}COMMIT;",
+        millis, list.empty() ? "" : "LOCK TABLE " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
+        postgres::quote_literal(owner), postgres::quote_literal(owner),
+        switch_triggers_sql(tables, mode)));
+  } catch (Error& error) {
+    if (!session.broken() && session.in_transaction()) {
+      session.batch("ROLLBACK");
+    }
+    if (error.sqlstate() == "22012") {
+      throw Error(
+          ErrorKind::locked,
+          "unable to switch the gate: another process has become the owner of this migration",
+          "look at `route-switch status`, then run this step again");
+    }
+    error.add_context("gate");
+    throw;
+  }
+}
+
+}  // namespace
+
+std::string_view name(GateState state) {
+  switch (state) {
+    case GateState::absent:
+      return "absent";
+    case GateState::open:
+      return "open";
+    case GateState::closed:
+      return "closed";
+    case GateState::mixed:
+      break;
+  }
+  return "mixed";
+}
+
+GateState gate_state(Session& session) {
+  const Rows rows = session.query(
+      "SELECT count(*), count(*) FILTER (WHERE tgenabled = 'A'), "
+      "count(*) FILTER (WHERE tgenabled = 'D') FROM pg_catalog.pg_trigger "
+      "WHERE tgname = $1 AND NOT tgisinternal",
+      {std::string(gate_trigger)});
+  const std::int64_t all = rows.int64(0, 0);
+  if (all == 0) {
+    return GateState::absent;
+  }
+  if (rows.int64(0, 1) == all) {
+    return GateState::closed;
+  }
+  return rows.int64(0, 2) == all ? GateState::open : GateState::mixed;
+}
+
+void close_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
+                Duration lock_timeout) {
+  switch_gate(session, tables, owner, lock_timeout, "ENABLE ALWAYS");
+}
+
+void open_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
+               Duration lock_timeout) {
+  switch_gate(session, tables, owner, lock_timeout, "DISABLE");
+}
+
+std::string open_gate_sql(const std::vector<SyncedTable>& tables) {
+  return switch_triggers_sql(tables, "DISABLE");
+}
+
+}  // namespace crossover::sync

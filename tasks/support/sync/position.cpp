@@ -1,0 +1,100 @@
+#include "sync/position.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "sync/fingerprint.h"
+
+namespace crossover::sync {
+
+using postgres::Rows;
+using postgres::Session;
+
+std::string source_state_sql() {
+  // The control file's timeline lags behind a promotion until the next checkpoint; the WAL file's
+  // name does not.
+  return "SELECT txid_current_snapshot(), (SELECT system_identifier FROM pg_control_system()), "
+         "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+}
+
+SourceState read_source_state(Session& source, const std::vector<SyncedTable>& tables) {
+  const std::vector<Rows> rows =
+      source.pipeline({{source_state_sql(), {}, {}}, {fingerprint_sql(tables), {}, {}}});
+  return {std::string(rows[0].text(0, 0)), std::string(rows[0].text(0, 1)),
+          std::string(rows[0].text(0, 2)), std::string(rows[1].text(0, 0))};
+}
+
+void write_position(Session& target, Direction direction, const SourceState& state,
+                    const std::string& lines) {
+  target.query(
+      "INSERT INTO crossover.position (direction, snapshot, system_identifier, timeline, "
+      "fingerprint, schema_lines) VALUES ($1, $2::txid_snapshot, $3, $4, $5, $6) "
+      "ON CONFLICT (direction) DO UPDATE SET snapshot = EXCLUDED.snapshot, "
+      "system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, "
+      "fingerprint = EXCLUDED.fingerprint, schema_lines = EXCLUDED.schema_lines",
+      {std::string(name(direction)), state.snapshot, state.system_identifier, state.timeline,
+       state.fingerprint, lines});
+}
+
+SourceState lock_position(Session& target, Direction direction) {
+  const Rows rows = target.query(
+      "SELECT snapshot, system_identifier, timeline, fingerprint FROM crossover.position "
+      "WHERE direction = $1 FOR UPDATE",
+      {std::string(name(direction))});
+  if (rows.empty()) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to drain {}: nothing was started in that direction", name(direction)),
+        direction == Direction::forward ? "run `data-sync start` first"
+                                        : "run `data-sync start --reverse` first");
+  }
+  return {std::string(rows.text(0, 0)), std::string(rows.text(0, 1)), std::string(rows.text(0, 2)),
+          std::string(rows.text(0, 3))};
+}
+
+void move_position(Session& target, Direction direction, const std::string& snapshot,
+                   std::uint64_t rows) {
+  target.query(
+      "UPDATE crossover.position SET snapshot = $2::txid_snapshot, "
+      "drained_at = clock_timestamp(), drained_rows = drained_rows + $3::bigint "
+      "WHERE direction = $1",
+      {std::string(name(direction)), snapshot, std::to_string(rows)});
+}
+
+void require_same_source(Session& source, Session& target, Direction direction,
+                         const std::vector<SyncedTable>& tables, const SourceState& before,
+                         const SourceState& now) {
+  const std::string_view side = name(sync::source(direction));
+  if (before.system_identifier != now.system_identifier) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to drain from the {} database: it is another cluster "
+                            "(system identifier {}, was {})",
+                            side, now.system_identifier, before.system_identifier),
+                "correct databases in crossover.yaml; a restored cluster needs a new migration");
+  }
+  if (before.timeline != now.timeline) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to drain from the {} database: it has failed over "
+                            "(timeline {}, was {}), and what its last commits were is not certain",
+                            side, now.timeline, before.timeline),
+                "run `data-sync abort` and `data-sync start` again: a full copy repairs whatever "
+                "the failover lost");
+  }
+  if (before.fingerprint == now.fingerprint) {
+    return;
+  }
+  const Rows rows = target.query("SELECT schema_lines FROM crossover.position WHERE direction = $1",
+                                 {std::string(name(direction))});
+  const auto lines =
+      schema_difference(std::string(rows.text(0, 0)), schema_lines(source, tables), 10);
+  throw Error(
+      ErrorKind::precondition,
+      fmt::format("unable to drain from the {} database: its schema has changed: {}", side,
+                  fmt::join(lines, "; ")),
+      direction == Direction::forward
+          ? "undo the change, or run `data-sync abort` and begin again with both schemas equal"
+          : "rolling back has ended with this change: run `data-sync finish`");
+}
+
+}  // namespace crossover::sync

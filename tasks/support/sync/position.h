@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "postgres/session.h"
+#include "sync/database.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// What is said of the source with each drain, so that a changed schema or another server is
+/// noticed.
+struct SourceState {
+  std::string snapshot;           ///< txid_snapshot in text form: S1 of this drain, S0 of the next
+  std::string system_identifier;  ///< of the cluster's control data
+  std::string timeline;           ///< 8 hexadecimal digits, from the name of the present WAL file
+  std::string fingerprint;
+};
+
+/// The query that gives a SourceState's first three members; its snapshot is the reading
+/// transaction's own.
+std::string source_state_sql();
+SourceState read_source_state(postgres::Session& source, const std::vector<SyncedTable>& tables);
+
+/// Writes the position from which draining begins; what was there is replaced. `lines` as
+/// schema_lines().
+void write_position(postgres::Session& target, Direction direction, const SourceState& state,
+                    const std::string& lines);
+
+/// The position, locked: two drainers of one direction take turns here. Throws Error{precondition}
+/// when there is none.
+SourceState lock_position(postgres::Session& target, Direction direction);
+
+/// Moves it, inside the transaction that applied the rows.
+void move_position(postgres::Session& target, Direction direction, const std::string& snapshot,
+                   std::uint64_t rows);
+
+/// Throws Error{precondition} with what has changed when `now` is not the source that `before` was.
+void require_same_source(postgres::Session& source, postgres::Session& target, Direction direction,
+                         const std::vector<SyncedTable>& tables, const SourceState& before,
+                         const SourceState& now);
+
+}  // namespace crossover::sync

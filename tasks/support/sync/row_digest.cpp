@@ -1,0 +1,33 @@
+#include "sync/row_digest.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "digest/sha256.h"
+
+namespace crossover::sync {
+
+void RowDigest::add(std::string_view row) {
+  const digest::Sha256Bytes bytes = digest::sha256_bytes(row);
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::memcpy(&high, bytes.data(), sizeof high);
+  std::memcpy(&low, bytes.data() + sizeof high, sizeof low);
+  low_ += low;
+  high_ += high + (low_ < low ? 1 : 0);
+  ++rows_;
+}
+
+std::string RowDigest::hex() const { return fmt::format("{:016x}{:016x}", high_, low_); }
+
+RowDigest digest_copy(postgres::Session& session, std::string_view copy_sql) {
+  RowDigest digest;
+  postgres::CopyOut out = session.copy_out(copy_sql);
+  for (std::string_view row; out.read(row);) {
+    digest.add(row);
+  }
+  return digest;
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,131 @@
+#include "sync/sequences.h"
+
+#include <algorithm>
+#include <set>
+
+#include "sync/array.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+
+const SequenceValue* find_counterpart(const std::vector<SequenceValue>& values,
+                                      const SequenceValue& wanted) {
+  const auto same_name =
+      std::find_if(values.begin(), values.end(),
+                   [&](const SequenceValue& value) { return value.sequence == wanted.sequence; });
+  if (same_name != values.end()) {
+    return &*same_name;
+  }
+  if (wanted.owner_column.empty()) {
+    return nullptr;
+  }
+  const auto same_owner =
+      std::find_if(values.begin(), values.end(), [&](const SequenceValue& value) {
+        return value.owner_table == wanted.owner_table && value.owner_column == wanted.owner_column;
+      });
+  return same_owner == values.end() ? nullptr : &*same_owner;
+}
+
+// value + steps * increment, kept inside [minimum, maximum] without overflowing on the way.
+std::int64_t stepped(const SequenceValue& bounds, std::int64_t value, std::int64_t steps) {
+  std::int64_t distance = 0;
+  std::int64_t moved = 0;
+  if (__builtin_mul_overflow(steps, bounds.increment, &distance) ||
+      __builtin_add_overflow(value, distance, &moved)) {
+    return bounds.increment > 0 ? bounds.maximum : bounds.minimum;
+  }
+  return std::clamp(moved, bounds.minimum, bounds.maximum);
+}
+
+}  // namespace
+
+std::vector<SequenceValue> read_sequence_values(Session& session,
+                                                const std::vector<SyncedTable>& tables) {
+  std::set<std::string> schemas;
+  for (const SyncedTable& table : tables) {
+    schemas.insert(table.table.schema);
+  }
+  const Rows rows = session.query(R"(
+    SELECT n.nspname, c.relname, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
+           pg_sequence_last_value(c.oid), coalesce(tn.nspname, ''), coalesce(tc.relname, ''),
+           coalesce(a.attname, '')
+    FROM pg_sequence s
+    JOIN pg_class c ON c.oid = s.seqrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid
+         AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+    LEFT JOIN pg_class tc ON tc.oid = d.refobjid
+    LEFT JOIN pg_namespace tn ON tn.oid = tc.relnamespace
+    LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE n.nspname = ANY ($1::text[]))",
+                                  {text_array({schemas.begin(), schemas.end()})});
+  std::vector<SequenceValue> values;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    SequenceValue value;
+    value.sequence = {std::string(rows.text(i, 0)), std::string(rows.text(i, 1))};
+    value.increment = rows.int64(i, 2);
+    value.minimum = rows.int64(i, 3);
+    value.maximum = rows.int64(i, 4);
+    value.cycle = rows.boolean(i, 5);
+    if (!rows.is_null(i, 6)) {
+      value.last_value = rows.int64(i, 6);
+    }
+    value.owner_table = {std::string(rows.text(i, 7)), std::string(rows.text(i, 8))};
+    value.owner_column = rows.text(i, 9);
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+std::optional<std::int64_t> advanced_value(const SequenceValue& source, const SequenceValue& target,
+                                           std::int64_t margin) {
+  if (!source.last_value) {
+    return std::nullopt;
+  }
+  const bool ascending = target.increment > 0;
+  std::int64_t wanted = stepped(target, *source.last_value, margin);
+  const bool at_bound = wanted == (ascending ? target.maximum : target.minimum);
+  if (at_bound) {
+    // No room for the margin. A sequence that ends here goes on exactly where the source's stands,
+    // so that it fails or cycles when the source's would have.
+    wanted = stepped(target, *source.last_value, 0);
+  }
+  if (!target.last_value) {
+    return wanted;
+  }
+  const bool already = ascending ? *target.last_value >= wanted : *target.last_value <= wanted;
+  // A cycling sequence's smaller value may be the later one, so only the source's says where it is.
+  if (already && !target.cycle) {
+    return std::nullopt;
+  }
+  return wanted == *target.last_value ? std::nullopt : std::optional(wanted);
+}
+
+int advance_sequences(Session& source, Session& target, const std::vector<SyncedTable>& tables,
+                      std::int64_t margin) {
+  const std::vector<SequenceValue> from = read_sequence_values(source, tables);
+  const std::vector<SequenceValue> to = read_sequence_values(target, tables);
+  std::vector<std::string> names;
+  std::vector<std::string> values;
+  for (const SequenceValue& value : to) {
+    const SequenceValue* counterpart = find_counterpart(from, value);
+    if (counterpart == nullptr) {
+      continue;
+    }
+    if (const auto wanted = advanced_value(*counterpart, value, margin)) {
+      names.push_back(value.sequence.quoted());
+      values.push_back(std::to_string(*wanted));
+    }
+  }
+  if (!names.empty()) {
+    target.query(
+        "SELECT setval(s::regclass, v::bigint) FROM unnest($1::text[], $2::text[]) AS u(s, v)",
+        {text_array(names), text_array(values)});
+  }
+  return static_cast<int>(names.size());
+}
+
+}  // namespace crossover::sync

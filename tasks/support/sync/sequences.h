@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postgres/session.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// Where a sequence stands (PostgreSQL manual, CREATE SEQUENCE and pg_sequences).
+struct SequenceValue {
+  TableName sequence;
+  TableName owner_table;  ///< of a serial or identity column; else empty
+  std::string owner_column;
+  std::int64_t increment = 1;
+  std::int64_t minimum = 1;
+  std::int64_t maximum = 0;
+  bool cycle = false;
+  std::optional<std::int64_t> last_value;  ///< nothing when it was never called
+};
+
+/// All sequences of the schemas that `tables` live in. One query.
+std::vector<SequenceValue> read_sequence_values(postgres::Session& session,
+                                                const std::vector<SyncedTable>& tables);
+
+/// Where the target's sequence must stand so that it hands out nothing that the source has handed
+/// out: past the source's value by `margin` steps in its own direction, never back behind where the
+/// target stands already, inside its bounds. Nothing when it need not be moved. Pure.
+std::optional<std::int64_t> advanced_value(const SequenceValue& source, const SequenceValue& target,
+                                           std::int64_t margin);
+
+/// Moves every sequence of the target that has a counterpart (same name, else same owning column)
+/// on the source. setval() is not undone by a rollback, which only leaves a gap. Returns how many
+/// were moved.
+int advance_sequences(postgres::Session& source, postgres::Session& target,
+                      const std::vector<SyncedTable>& tables, std::int64_t margin);
+
+}  // namespace crossover::sync

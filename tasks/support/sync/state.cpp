@@ -1,0 +1,299 @@
+#include "sync/state.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <array>
+
+#include "base/error.h"
+#include "postgres/quote.h"
+#include "sync/array.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+
+// Functions in the schema run with the rights of the migration role, so nobody else may create
+// anything there.
+constexpr std::string_view create_schema = R"(
+CREATE SCHEMA IF NOT EXISTS crossover;
+REVOKE ALL ON SCHEMA crossover FROM PUBLIC;
+CREATE TABLE IF NOT EXISTS crossover.migration (
+  name text PRIMARY KEY,
+  version integer NOT NULL,
+  side text NOT NULL CHECK (side IN ('old', 'new')),
+  phase text NOT NULL,
+  apply_token text NOT NULL,
+  owner_token text NOT NULL DEFAULT '',
+  drainer_token text NOT NULL DEFAULT '',
+  moving_to text NOT NULL DEFAULT '' CHECK (moving_to IN ('', 'old', 'new')),
+  plan_sha256 text NOT NULL DEFAULT '',
+  changed_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE IF NOT EXISTS crossover.synced_table (
+  id integer PRIMARY KEY,
+  schema_name text NOT NULL,
+  table_name text NOT NULL,
+  policy text NOT NULL,
+  key_columns text[] NOT NULL,
+  column_names text[] NOT NULL,
+  column_types text[] NOT NULL,
+  relation_schemas text[] NOT NULL,
+  relation_names text[] NOT NULL,
+  copied boolean NOT NULL DEFAULT false,
+  copied_rows bigint,
+  start_snapshot txid_snapshot,
+  UNIQUE (schema_name, table_name));
+CREATE TABLE IF NOT EXISTS crossover.kept_row (
+  table_id integer NOT NULL,
+  key text[] NOT NULL,
+  PRIMARY KEY (table_id, key));
+CREATE TABLE IF NOT EXISTS crossover.position (
+  direction text PRIMARY KEY CHECK (direction IN ('forward', 'reverse')),
+  snapshot txid_snapshot NOT NULL,
+  system_identifier text NOT NULL,
+  timeline text NOT NULL,
+  fingerprint text NOT NULL,
+  schema_lines text NOT NULL,
+  drained_at timestamptz NOT NULL DEFAULT now(),
+  drained_rows bigint NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS crossover.evidence (
+  id bigserial PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT now(),
+  task text NOT NULL,
+  verb text NOT NULL,
+  actor text NOT NULL,
+  outcome text NOT NULL,
+  plan_sha256 text NOT NULL,
+  started_at text NOT NULL,
+  detail text NOT NULL);
+)";
+
+Side side_of(std::string_view text) { return text == "new" ? Side::new_side : Side::old_side; }
+
+[[noreturn]] void throw_lost(std::string_view what) {
+  throw Error(
+      ErrorKind::locked,
+      fmt::format("unable to go on: another process has become the {} of this migration", what),
+      "look at `data-sync status` and `route-switch status`, then run this step again");
+}
+
+// A statement that must change exactly the migration's row of its owner.
+void change_owned(Session& session, std::string_view assignment, std::string_view value,
+                  std::string_view owner) {
+  const Rows rows = session.query(
+      fmt::format("UPDATE crossover.migration SET {} = $1, changed_at = clock_timestamp() "
+                  "WHERE owner_token = $2",
+                  assignment),
+      {std::string(value), std::string(owner)});
+  if (rows.affected() != 1) {
+    throw_lost("owner");
+  }
+}
+
+}  // namespace
+
+void install_state(Session& session, std::string_view migration, Side side,
+                   const Secret& apply_token) {
+  postgres::Transaction transaction(session);
+  // Two installers at once would fail on the catalogue's unique indexes, so they take turns.
+  session.query("SELECT pg_advisory_xact_lock(hashtext('crossover.install'))");
+  session.batch(create_schema);
+  session.query(
+      "INSERT INTO crossover.migration (name, version, side, phase, apply_token) "
+      "SELECT $1, $2::int, $3, 'installed', $4 "
+      "WHERE NOT EXISTS (SELECT FROM crossover.migration)",
+      {std::string(migration), std::to_string(state_version), std::string(name(side)),
+       apply_token.reveal()});
+  const Migration present = *read_migration(session);
+  if (present.name != migration || present.side != side) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to start migration '{}': database '{}' takes part in migration "
+                    "'{}' as the {} side",
+                    migration, session.options().database, present.name, name(present.side)),
+        "finish that one with `data-sync remove`, or correct databases in crossover.yaml");
+  }
+  transaction.commit();
+}
+
+std::optional<Migration> read_migration(Session& session) {
+  const Rows there = session.query("SELECT to_regclass('crossover.migration') IS NOT NULL");
+  if (!there.boolean(0, 0)) {
+    return std::nullopt;
+  }
+  const Rows rows = session.query(
+      "SELECT name, side, phase, apply_token, owner_token, drainer_token, moving_to, plan_sha256, "
+      "version FROM crossover.migration");
+  if (rows.size() == 0) {
+    return std::nullopt;
+  }
+  if (rows.int64(0, 8) > state_version) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to read the state of migration '{}': its layout {} is newer "
+                            "than this program's {}",
+                            rows.text(0, 0), rows.int64(0, 8), state_version),
+                "use the version of Crossover that began this migration, or a newer one");
+  }
+  Migration migration;
+  migration.name = rows.text(0, 0);
+  migration.side = side_of(rows.text(0, 1));
+  migration.phase = rows.text(0, 2);
+  migration.apply_token = Secret(std::string(rows.text(0, 3)));
+  migration.owner_token = rows.text(0, 4);
+  migration.drainer_token = rows.text(0, 5);
+  migration.moving_to = rows.text(0, 6);
+  migration.plan_sha256 = rows.text(0, 7);
+  return migration;
+}
+
+Migration require_migration(Session& session, std::string_view where) {
+  std::optional<Migration> migration = read_migration(session);
+  if (!migration) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to find a migration in '{}': it has no schema crossover", where),
+        "run `data-sync start` first");
+  }
+  return *std::move(migration);
+}
+
+void take_owner(Session& session, std::string_view token) {
+  const Rows rows = session.query(
+      "UPDATE crossover.migration SET owner_token = $1, "
+      "changed_at = clock_timestamp()",
+      {std::string(token)});
+  if (rows.affected() != 1) {
+    throw_lost("owner");
+  }
+}
+
+void require_owner(Session& session, std::string_view token) {
+  const Rows rows = session.query(
+      "SELECT 1 FROM crossover.migration WHERE owner_token = $1 FOR UPDATE", {std::string(token)});
+  if (rows.size() != 1) {
+    throw_lost("owner");
+  }
+}
+
+void take_drainer(Session& session, std::string_view token) {
+  const Rows rows =
+      session.query("UPDATE crossover.migration SET drainer_token = $1", {std::string(token)});
+  if (rows.affected() != 1) {
+    throw_lost("drainer");
+  }
+}
+
+void set_phase(Session& session, std::string_view owner, std::string_view phase) {
+  change_owned(session, "phase", phase, owner);
+}
+
+void set_plan(Session& session, std::string_view owner, std::string_view plan_sha256) {
+  change_owned(session, "plan_sha256", plan_sha256, owner);
+}
+
+void set_moving_to(Session& session, std::string_view owner, std::optional<Side> side) {
+  change_owned(session, "moving_to", side ? name(*side) : "", owner);
+}
+
+void record_tables(Session& session, const std::vector<SyncedTable>& tables) {
+  for (const SyncedTable& table : tables) {
+    std::vector<std::string> schemas;
+    std::vector<std::string> names;
+    for (const TableName& relation : table.relations) {
+      schemas.push_back(relation.schema);
+      names.push_back(relation.name);
+    }
+    session.query(
+        "INSERT INTO crossover.synced_table (id, schema_name, table_name, policy, key_columns, "
+        "column_names, column_types, relation_schemas, relation_names) "
+        "VALUES ($1::int, $2, $3, $4, $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) "
+        "ON CONFLICT (id) DO NOTHING",
+        {std::to_string(table.id), table.table.schema, table.table.name,
+         std::string(name(table.policy)), text_array(table.key), text_array(table.columns),
+         text_array(table.types), text_array(schemas), text_array(names)});
+  }
+}
+
+std::vector<SyncedTable> read_tables(Session& session) {
+  const Rows rows = session.query(
+      "SELECT id, schema_name, table_name, policy, key_columns, column_names, column_types, "
+      "relation_schemas, relation_names FROM crossover.synced_table ORDER BY id");
+  std::vector<SyncedTable> tables;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    SyncedTable table;
+    table.id = static_cast<int>(rows.int64(i, 0));
+    table.table = {std::string(rows.text(i, 1)), std::string(rows.text(i, 2))};
+    table.policy = rows.text(i, 3) == "merge" ? Policy::merge : Policy::replace;
+    table.key = parse_text_array(rows.text(i, 4));
+    table.columns = parse_text_array(rows.text(i, 5));
+    table.types = parse_text_array(rows.text(i, 6));
+    const auto schemas = parse_text_array(rows.text(i, 7));
+    const auto names = parse_text_array(rows.text(i, 8));
+    for (std::size_t k = 0; k < schemas.size(); ++k) {
+      table.relations.push_back({schemas[k], names.at(k)});
+    }
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+std::string new_token() {
+  std::array<unsigned char, 16> bytes{};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    throw Error(ErrorKind::failure, "unable to make a token: the kernel gave no random bytes");
+  }
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += fmt::format("{:02x}", byte);
+  }
+  return text;
+}
+
+Session open_apply_session(const Database& database, std::string_view purpose,
+                           const Secret& apply_token) {
+  Session session = database.open(purpose);
+  try {
+    session.batch("SET session_replication_role = replica");
+  } catch (Error& error) {
+    if (error.sqlstate() != "42501") {
+      throw;
+    }
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to set session_replication_role in '{}': role '{}' may not",
+                            database.describe(), session.options().user),
+                "use a superuser, or from PostgreSQL 15 on GRANT SET ON PARAMETER "
+                "session_replication_role TO the role: with foreign keys firing, applying a "
+                "deleted row would cascade to rows that must stay")
+        .set_sqlstate("42501");
+  }
+  // As a parameter, so that the statement's text holds no token.
+  session.query("SELECT set_config('crossover.apply', $1, false)", {apply_token.reveal()});
+  return session;
+}
+
+void append_evidence(Session& session, const Evidence& entry) {
+  session.query(
+      "INSERT INTO crossover.evidence (task, verb, actor, outcome, plan_sha256, started_at, "
+      "detail) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+      {entry.task, entry.verb, entry.actor, entry.outcome, entry.plan_sha256, entry.started_at,
+       entry.detail});
+}
+
+std::vector<Evidence> read_evidence(Session& session) {
+  const Rows rows = session.query(
+      "SELECT task, verb, actor, outcome, plan_sha256, started_at, detail "
+      "FROM crossover.evidence ORDER BY id");
+  std::vector<Evidence> entries;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    entries.push_back({std::string(rows.text(i, 0)), std::string(rows.text(i, 1)),
+                       std::string(rows.text(i, 2)), std::string(rows.text(i, 3)),
+                       std::string(rows.text(i, 4)), std::string(rows.text(i, 5)),
+                       std::string(rows.text(i, 6))});
+  }
+  return entries;
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,164 @@
+#include "sync/table_sql.h"
+
+#include <fmt/format.h>
+
+#include "postgres/quote.h"
+#include "sync/trigger_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::quote_identifier;
+using postgres::quote_literal;
+
+/// The join of several expressions, "a, b".
+template <typename Range, typename Expression>
+std::string joined(const Range& range, std::string_view separator, Expression&& expression) {
+  std::string text;
+  std::size_t index = 0;
+  for (const auto& element : range) {
+    text += (text.empty() ? "" : std::string(separator)) + expression(element, index++);
+  }
+  return text;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  return joined(names, ", ",
+                [](const std::string& name, std::size_t) { return quote_identifier(name); });
+}
+
+// What S1 (the reading transaction's own snapshot) sees of the log and `snapshot` did not. Only
+// entries from the xmin of `snapshot` on can be among them, which is what the log's index is for.
+std::string since(std::string_view snapshot) {
+  return fmt::format(
+      "txid >= pg_catalog.txid_snapshot_xmin({0}::pg_catalog.txid_snapshot) "
+      "AND NOT pg_catalog.txid_visible_in_snapshot(txid, {0}::pg_catalog.txid_snapshot)",
+      snapshot);
+}
+
+std::string log_keys(const SyncedTable& table) {
+  return joined(table.key, ", ",
+                [](const std::string&, std::size_t i) { return fmt::format("k{}", i + 1); });
+}
+
+std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
+  return fmt::format("SELECT {} FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {})",
+                     column_list(table), table.table.quoted(), key_columns(table), log_keys(table),
+                     log_name(table), since(snapshot));
+}
+
+/// unnest($1::text[], $2::text[]) AS u(v1, v2)
+std::string unnested(std::size_t count) {
+  std::string parameters;
+  std::string names;
+  for (std::size_t i = 1; i <= count; ++i) {
+    parameters += fmt::format("{}${}::text[]", i == 1 ? "" : ", ", i);
+    names += fmt::format("{}v{}", i == 1 ? "" : ", ", i);
+  }
+  return fmt::format("unnest({}) AS u({})", parameters, names);
+}
+
+std::string key_match(const SyncedTable& table, std::string_view expression) {
+  return joined(table.key, " AND ", [&](const std::string& column, std::size_t i) {
+    return fmt::format("t.{} = {}", quote_identifier(column),
+                       fmt::format(fmt::runtime(expression), i + 1, table.key_type(i)));
+  });
+}
+
+std::string key_table(const SyncedTable& table) {
+  return fmt::format("pg_temp.crossover_keys_{}", table.id);
+}
+
+}  // namespace
+
+std::string column_list(const SyncedTable& table) { return quoted_list(table.columns); }
+
+std::string key_columns(const SyncedTable& table) { return quoted_list(table.key); }
+
+std::string logged_keys_sql(const SyncedTable& table, int limit) {
+  return fmt::format(
+      "SELECT DISTINCT coalesce(whole, false){}{} FROM {} WHERE {} ORDER BY 1 DESC LIMIT {}",
+      table.keyless() ? "" : ", ", log_keys(table), log_name(table), since("$1"), limit);
+}
+
+std::string logged_rows_sql(const SyncedTable& table) { return rows_since(table, "$1"); }
+
+std::string logged_count_sql(const SyncedTable& table) {
+  return fmt::format("SELECT count(*) FROM {} WHERE {}", log_name(table), since("$1"));
+}
+
+std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snapshot) {
+  return fmt::format("COPY (SELECT DISTINCT {} FROM {} WHERE whole IS NULL AND {}) TO STDOUT",
+                     log_keys(table), log_name(table), since(quote_literal(snapshot)));
+}
+
+std::string copy_logged_rows_sql(const SyncedTable& table, std::string_view snapshot) {
+  return fmt::format("COPY ({}) TO STDOUT", rows_since(table, quote_literal(snapshot)));
+}
+
+std::string copy_all_rows_sql(const SyncedTable& table) {
+  return fmt::format("COPY (SELECT {} FROM {}) TO STDOUT", column_list(table),
+                     table.table.quoted());
+}
+
+std::string delete_keys_sql(const SyncedTable& table) {
+  return fmt::format("DELETE FROM {} AS t USING {} WHERE {}", table.table.quoted(),
+                     unnested(table.key.size()), key_match(table, "u.v{0}::{1}"));
+}
+
+std::string insert_rows_sql(const SyncedTable& table) {
+  const std::string values = joined(table.types, ", ", [](const std::string& type, std::size_t i) {
+    return fmt::format("u.v{}::{}", i + 1, type);
+  });
+  return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}",
+                     table.table.quoted(), column_list(table), values,
+                     unnested(table.columns.size()));
+}
+
+std::string select_keys_sql(const SyncedTable& table) {
+  const std::string columns = joined(
+      table.columns, ", ",
+      [](const std::string& column, std::size_t) { return "t." + quote_identifier(column); });
+  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {})", columns,
+                     table.table.quoted(), unnested(table.key.size()),
+                     key_match(table, "u.v{0}::{1}"));
+}
+
+std::string copy_in_sql(const SyncedTable& table) {
+  return fmt::format("COPY {} ({}) FROM STDIN", table.table.quoted(), column_list(table));
+}
+
+std::string delete_carried_sql(const SyncedTable& table) {
+  if (table.policy != Policy::merge) {
+    return fmt::format("DELETE FROM {}", table.table.quoted());
+  }
+  const std::string key = joined(table.key, ", ", [](const std::string& column, std::size_t) {
+    return fmt::format("t.{}::text", quote_identifier(column));
+  });
+  return fmt::format(
+      "DELETE FROM {} AS t WHERE NOT EXISTS (SELECT FROM crossover.kept_row r "
+      "WHERE r.table_id = {} AND r.key = ARRAY[{}])",
+      table.table.quoted(), table.id, key);
+}
+
+std::string create_key_table_sql(const SyncedTable& table) {
+  const std::string columns = joined(table.key, ", ", [&](const std::string&, std::size_t i) {
+    return fmt::format("k{} {}", i + 1, table.key_type(i));
+  });
+  return fmt::format("CREATE TEMPORARY TABLE crossover_keys_{} ({})", table.id, columns);
+}
+
+std::string copy_key_table_sql(const SyncedTable& table) {
+  return fmt::format("COPY {} FROM STDIN", key_table(table));
+}
+
+std::string delete_by_key_table_sql(const SyncedTable& table) {
+  return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}", table.table.quoted(),
+                     key_table(table), key_match(table, "u.k{0}"));
+}
+
+std::string drop_key_table_sql(const SyncedTable& table) {
+  return fmt::format("DROP TABLE {}", key_table(table));
+}
+
+}  // namespace crossover::sync

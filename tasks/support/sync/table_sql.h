@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// The statements by which rows of one table are read and written, as text. Pure.
+///
+/// Rows travel in PostgreSQL's text form and are cast to the column's type on the target, one
+/// text[] parameter a column, so that a statement is the same for any number of rows and can be
+/// prepared.
+
+/// "a", "b": the carried columns.
+std::string column_list(const SyncedTable& table);
+/// "k1", "k2": the key columns of the table.
+std::string key_columns(const SyncedTable& table);
+
+/// Source. $1 the snapshot S0 as text; the keys logged since and, in the first column, whether the
+/// whole table may have changed. At most `limit` rows.
+std::string logged_keys_sql(const SyncedTable& table, int limit);
+/// Source. $1 S0; the present rows of those keys.
+std::string logged_rows_sql(const SyncedTable& table);
+/// Source. $1 S0; how many entries were logged since.
+std::string logged_count_sql(const SyncedTable& table);
+/// The same as logged_keys_sql and logged_rows_sql, with S0 written into the statement, for COPY
+/// (...) TO STDOUT.
+std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snapshot);
+std::string copy_logged_rows_sql(const SyncedTable& table, std::string_view snapshot);
+/// All rows, for COPY.
+std::string copy_all_rows_sql(const SyncedTable& table);
+
+/// Target. One text[] a key column: deletes those rows.
+std::string delete_keys_sql(const SyncedTable& table);
+/// Target. One text[] a carried column: inserts the rows, identity columns included.
+std::string insert_rows_sql(const SyncedTable& table);
+/// Target. One text[] a key column: reads those rows, for comparing.
+std::string select_keys_sql(const SyncedTable& table);
+/// Target. COPY ... FROM STDIN.
+std::string copy_in_sql(const SyncedTable& table);
+/// Target. Everything that came from the source: all rows, but for rows of a merged table that only
+/// the target had.
+std::string delete_carried_sql(const SyncedTable& table);
+/// Target. A temporary table for many keys, its COPY, and the deletion by it.
+std::string create_key_table_sql(const SyncedTable& table);
+std::string copy_key_table_sql(const SyncedTable& table);
+std::string delete_by_key_table_sql(const SyncedTable& table);
+std::string drop_key_table_sql(const SyncedTable& table);
+
+}  // namespace crossover::sync

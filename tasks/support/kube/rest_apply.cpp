@@ -1,0 +1,290 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/retry.h"
+#include "kube/managed_fields.h"
+#include "kube/rest_client.h"
+#include "kube/status_error.h"
+
+namespace crossover::kube {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr auto new_kind_budget = std::chrono::seconds(15);
+constexpr int adoption_tries = 5;
+/// From so many objects of one kind and namespace on, a list is cheaper than reading each.
+constexpr std::size_t list_threshold = 8;
+
+/// What others need comes first; a kind that is in no phase belongs to the last but one.
+int phase_of(const std::string& kind) {
+  static const std::map<std::string, int, std::less<>> phases = {
+      {"Namespace", 0},
+      {"CustomResourceDefinition", 1},
+      {"PriorityClass", 2},
+      {"StorageClass", 2},
+      {"ResourceQuota", 2},
+      {"LimitRange", 2},
+      {"ServiceAccount", 2},
+      {"ClusterRole", 3},
+      {"Role", 3},
+      {"ClusterRoleBinding", 4},
+      {"RoleBinding", 4},
+      {"ConfigMap", 5},
+      {"Secret", 5},
+      {"PersistentVolume", 5},
+      {"PersistentVolumeClaim", 5},
+      {"NetworkPolicy", 6},
+      {"NetworkSecurityPolicy", 6},
+      {"ExternalNetwork", 6},
+      {"Service", 7},
+      {"Route", 9},
+      {"Ingress", 9},
+      {"HTTPRoute", 9},
+  };
+  constexpr int workloads = 8;
+  const auto found = phases.find(kind);
+  return found == phases.end() ? workloads : found->second;
+}
+
+/// The group and kind that a CustomResourceDefinition brings.
+std::pair<std::string, std::string> defined_kind(const json& object) {
+  if (text_at(object, "/kind") != "CustomResourceDefinition") {
+    return {};
+  }
+  return {text_at(object, "/spec/group"), text_at(object, "/spec/names/kind")};
+}
+
+/// For the comparison of a dry run: what moves with every write, or is bookkeeping.
+json essence(const json& object) {
+  json rest = object;
+  if (rest.contains("metadata")) {
+    for (const char* name : {"managedFields", "resourceVersion", "generation"}) {
+      rest["metadata"].erase(name);
+    }
+  }
+  return rest;
+}
+
+json body_of(const json& object) {
+  json body = object;
+  if (body.contains("metadata") && body["metadata"].is_object()) {
+    // They would be preconditions or refused, and are never what a manifest means.
+    for (const char* name : {"managedFields", "resourceVersion", "uid", "creationTimestamp",
+                             "generation", "selfLink"}) {
+      body["metadata"].erase(name);
+    }
+  }
+  return body;
+}
+
+}  // namespace
+
+struct RestClient::Item {
+  json body;
+  Ref ref;
+  Resource resource;
+  std::optional<json> live;
+  bool settled = false;  // nothing is left to send
+  bool adopted = false;
+  Applied result;
+};
+
+Applied RestClient::apply(const json& object, const ApplyOptions& options) {
+  return std::move(apply_all({&object, 1}, options).front());
+}
+
+std::vector<Applied> RestClient::apply_all(std::span<const json> objects,
+                                           const ApplyOptions& options) {
+  std::vector<Item> items(objects.size());
+  std::map<int, std::vector<Item*>> phases;
+  std::set<std::pair<std::string, std::string>> defined;
+  for (const json& object : objects) {
+    defined.insert(defined_kind(object));
+  }
+  for (std::size_t index = 0; index < objects.size(); ++index) {
+    Item& item = items[index];
+    item.ref = ref_of(objects[index]);
+    item.body = body_of(objects[index]);
+    const std::string& version = item.ref.api_version;
+    const std::string group = version.substr(0, std::min(version.find('/'), version.size()));
+    if (!defined.contains({group, item.ref.kind})) {
+      resource(version, item.ref.kind);  // a missing kind shows before anything is changed
+    }
+    phases[phase_of(item.ref.kind)].push_back(&item);
+  }
+  bool crds = false;
+  for (auto& [phase, members] : phases) {
+    for (Item* item : members) {
+      item->resource = resource_after_crds(item->ref, crds && !options.dry_run);
+    }
+    apply_phase(members, options);
+    crds = crds || phase == phase_of("CustomResourceDefinition");
+  }
+  std::vector<Applied> results;
+  results.reserve(items.size());
+  for (Item& item : items) {
+    results.push_back(std::move(item.result));
+  }
+  return results;
+}
+
+Resource RestClient::resource_after_crds(const Ref& ref, bool crds_were_applied) {
+  if (crds_were_applied) {
+    const StopRequest never;
+    poll(clock_, never, new_kind_budget, std::chrono::milliseconds(100),
+         [&] { return discovery_.find(ref.api_version, ref.kind).has_value(); });
+  }
+  return discovery_.resource(ref.api_version, ref.kind);
+}
+
+void RestClient::apply_phase(std::vector<Item*>& items, const ApplyOptions& options) {
+  read_live(items);
+  for (Item* item : items) {
+    if (item->live && applied_already(item->body, *item->live, options.manager)) {
+      item->settled = true;
+      item->result.object = *item->live;
+    }
+  }
+  if (options.adopt) {
+    adopt(items, options);
+  }
+  send_applies(items, options);
+}
+
+void RestClient::read_live(std::vector<Item*>& items) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::vector<Item*>> groups;
+  for (Item* item : items) {
+    groups[{item->ref.api_version, item->ref.kind, item->ref.ns}].push_back(item);
+  }
+  std::vector<Item*> singles;
+  for (auto& [key, group] : groups) {
+    if (group.size() >= list_threshold) {
+      read_live_by_list(group);
+    } else {
+      singles.insert(singles.end(), group.begin(), group.end());
+    }
+  }
+  std::vector<Call> calls(singles.size());
+  for (std::size_t index = 0; index < singles.size(); ++index) {
+    calls[index].path = object_path(singles[index]->resource, singles[index]->ref);
+  }
+  const std::vector<Answer> answers = transport_.send_all(calls);
+  for (std::size_t index = 0; index < singles.size(); ++index) {
+    if (answers[index].status != 404) {
+      singles[index]->live = accepted(answers[index], "read", singles[index]->ref.text());
+    }
+  }
+}
+
+void RestClient::read_live_by_list(std::vector<Item*>& group) {
+  ListOptions options;
+  options.ns = group.front()->ref.ns;
+  const List list = this->list(group.front()->ref.api_version, group.front()->ref.kind, options);
+  std::map<std::string, const json*> by_name;
+  for (const json& object : list.items) {
+    by_name[text_at(object, "/metadata/name")] = &object;
+  }
+  for (Item* item : group) {
+    if (const auto found = by_name.find(item->ref.name); found != by_name.end()) {
+      item->live = *found->second;
+    }
+  }
+}
+
+void RestClient::adopt(std::vector<Item*>& items, const ApplyOptions& options) {
+  for (Item* item : items) {
+    for (int attempt = 1; !item->settled && item->live; ++attempt) {
+      const std::optional<json> fields = adopted_fields(*item->live, options.manager);
+      if (!fields) {
+        break;
+      }
+      item->adopted = true;
+      if (options.dry_run) {
+        break;
+      }
+      const json patch = {
+          {{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", *fields}},
+          {{"op", "replace"},
+           {"path", "/metadata/resourceVersion"},
+           {"value", text_at(*item->live, "/metadata/resourceVersion")}}};
+      Call call;
+      call.method = "PATCH";
+      call.path = object_path(item->resource, item->ref);
+      call.body = patch.dump();
+      call.content_type = "application/json-patch+json";
+      const Answer answer = transport_.send(call);
+      if (answer.ok()) {
+        break;
+      }
+      if (answer.status != 409 || attempt == adoption_tries) {
+        throw status_error(answer.status, answer.body, "adopt", item->ref.text(),
+                           transport_.access().source);
+      }
+      item->live = find(item->ref);  // written meanwhile
+    }
+  }
+}
+
+void RestClient::send_applies(std::vector<Item*>& items, const ApplyOptions& options) {
+  std::vector<Item*> open;
+  std::vector<Call> calls;
+  for (Item* item : items) {
+    if (item->settled) {
+      continue;
+    }
+    Call& call = calls.emplace_back();
+    call.method = "PATCH";
+    call.path =
+        object_path(item->resource, item->ref) +
+        fmt::format("?fieldManager={}&fieldValidation=Strict{}{}",
+                    http::encode_component(options.manager), options.force ? "&force=true" : "",
+                    options.dry_run ? "&dryRun=All" : "");
+    call.body = item->body.dump();
+    call.content_type = "application/apply-patch+yaml";
+    open.push_back(item);
+  }
+  const std::vector<Answer> answers = transport_.send_all(calls);
+  for (std::size_t index = 0; index < open.size(); ++index) {
+    Item& item = *open[index];
+    const Answer& answer = answers[index];
+    if (!answer.ok()) {
+      throw apply_error(answer, item);
+    }
+    item.result.object = accepted(answer, "apply", item.ref.text());
+    item.result.created = answer.status == 201;
+    const auto version = [](const json& object) {
+      return text_at(object, "/metadata/resourceVersion");
+    };
+    item.result.changed = item.result.created || item.adopted || !item.live ||
+                          (options.dry_run ? essence(*item.live) != essence(item.result.object)
+                                           : version(*item.live) != version(item.result.object));
+  }
+}
+
+Error RestClient::apply_error(const Answer& answer, const Item& item) const {
+  const Error error = status_error(answer.status, answer.body, "apply", item.ref.text(),
+                                   transport_.access().source);
+  if (answer.status != 422 || item.ref.kind != "StatefulSet" || !item.live) {
+    return error;
+  }
+  const std::vector<std::string> fields = immutable_changes(item.body, *item.live);
+  if (fields.empty()) {
+    return error;
+  }
+  std::string named;
+  for (const std::string& field : fields) {
+    named += fmt::format("{}field '{}' is immutable", named.empty() ? "" : "; ", field);
+  }
+  return Error(ErrorKind::precondition,
+               fmt::format("unable to apply '{}': {}", item.ref.text(), named),
+               "a StatefulSet is never deleted by us: keep the value, or use another name")
+      .set_http_status(answer.status);
+}
+
+}  // namespace crossover::kube

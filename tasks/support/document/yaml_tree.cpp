@@ -1,0 +1,157 @@
+#include "document/yaml_tree.h"
+
+#include <fmt/format.h>
+#include <yaml.h>
+
+#include <string>
+#include <unordered_map>
+
+namespace crossover::document {
+namespace {
+
+std::string text_of(const yaml_char_t* text, std::size_t length) {
+  return {reinterpret_cast<const char*>(text), length};
+}
+
+std::string text_of(const yaml_char_t* text) {
+  return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(text));
+}
+
+class Parser {
+ public:
+  Parser(std::string_view text, const Source& source) : source_(source) {
+    if (yaml_parser_initialize(&parser_) == 0) {
+      throw Error(ErrorKind::failure, "unable to set up the YAML parser: out of memory");
+    }
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+                                 text.size());
+  }
+  ~Parser() { yaml_parser_delete(&parser_); }
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+
+  void next(yaml_event_t& event) {
+    if (yaml_parser_parse(&parser_, &event) != 0) return;
+    const char* problem = parser_.problem == nullptr ? "unknown problem" : parser_.problem;
+    if (parser_.error == YAML_READER_ERROR) {
+      throw source_.error(parser_.mark.line,
+                          fmt::format("{} at byte {}", problem, parser_.problem_offset));
+    }
+    throw source_.error(parser_.problem_mark.line, problem);
+  }
+
+ private:
+  yaml_parser_t parser_{};
+  const Source& source_;
+};
+
+class Event {
+ public:
+  explicit Event(Parser& parser) { parser.next(event_); }
+  ~Event() { yaml_event_delete(&event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  const yaml_event_t& operator*() const { return event_; }
+  const yaml_event_t* operator->() const { return &event_; }
+
+ private:
+  yaml_event_t event_{};
+};
+
+class Composer {
+ public:
+  explicit Composer(const Source& source) : source_(source) {}
+
+  /// Returns whether the document goes on.
+  bool take(const yaml_event_t& event) {
+    switch (event.type) {
+      case YAML_SCALAR_EVENT:
+        add_scalar(event);
+        break;
+      case YAML_ALIAS_EVENT:
+        add_alias(event);
+        break;
+      case YAML_SEQUENCE_START_EVENT:
+        open(event, YamlNode::Kind::sequence, event.data.sequence_start.anchor);
+        break;
+      case YAML_MAPPING_START_EVENT:
+        open(event, YamlNode::Kind::mapping, event.data.mapping_start.anchor);
+        break;
+      case YAML_SEQUENCE_END_EVENT:
+      case YAML_MAPPING_END_EVENT:
+        open_.pop_back();
+        break;
+      case YAML_DOCUMENT_END_EVENT:
+      case YAML_STREAM_END_EVENT:
+        return false;
+      default:
+        break;
+    }
+    return true;
+  }
+
+  YamlTree tree() && { return std::move(tree_); }
+
+ private:
+  YamlNode& add(const yaml_event_t& event, YamlNode::Kind kind) {
+    YamlNode& node = tree_.nodes.emplace_back();
+    node.kind = kind;
+    node.line = event.start_mark.line;
+    if (open_.empty()) {
+      tree_.root = &node;
+    } else {
+      open_.back()->children.push_back(&node);
+    }
+    return node;
+  }
+
+  void remember(const yaml_char_t* anchor, const YamlNode& node) {
+    if (anchor != nullptr) anchors_[text_of(anchor)] = &node;
+  }
+
+  void add_scalar(const yaml_event_t& event) {
+    const auto& scalar = event.data.scalar;
+    YamlNode& node = add(event, YamlNode::Kind::scalar);
+    node.value = text_of(scalar.value, scalar.length);
+    node.tag = text_of(scalar.tag);
+    node.plain = scalar.plain_implicit != 0;
+    remember(scalar.anchor, node);
+  }
+
+  void add_alias(const yaml_event_t& event) {
+    YamlNode& node = add(event, YamlNode::Kind::alias);
+    node.value = text_of(event.data.alias.anchor);
+    const auto found = anchors_.find(node.value);
+    if (found == anchors_.end()) {
+      throw source_.error(node.line, fmt::format("unknown anchor '{}' referenced", node.value));
+    }
+    node.target = found->second;
+  }
+
+  void open(const yaml_event_t& event, YamlNode::Kind kind, const yaml_char_t* anchor) {
+    if (open_.size() >= static_cast<std::size_t>(max_depth)) {
+      throw source_.error(event.start_mark.line,
+                          fmt::format("nested more than {} deep", max_depth));
+    }
+    YamlNode& node = add(event, kind);
+    remember(anchor, node);
+    open_.push_back(&node);
+  }
+
+  const Source& source_;
+  YamlTree tree_;
+  std::vector<YamlNode*> open_;
+  std::unordered_map<std::string, const YamlNode*> anchors_;
+};
+
+}  // namespace
+
+YamlTree parse_yaml(std::string_view text, const Source& source) {
+  Parser parser(text, source);
+  Composer composer(source);
+  while (composer.take(*Event(parser))) {
+  }
+  return std::move(composer).tree();
+}
+
+}  // namespace crossover::document

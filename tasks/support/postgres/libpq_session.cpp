@@ -14,7 +14,7 @@ bool Canceller::cancel() const noexcept {
 
 Session::Session(const ConnectionOptions& options)
     : connection_(std::make_unique<Connection>(options)) {
-  set_up(*connection_);
+  if (!options.plain) set_up(*connection_);
 }
 
 Session::Session(Session&&) noexcept = default;

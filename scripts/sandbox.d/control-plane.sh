@@ -75,8 +75,8 @@ up_control_plane() {
 }
 
 down_control_plane() {
-  stop kube-controller-manager
-  stop kube-apiserver 15
-  stop etcd
+  # The API server would wait a minute for its clients' watches; all that it must keep is in etcd.
+  stop 1 kube-controller-manager kube-apiserver
+  stop 10 etcd
   rm -f "$root/ports"
 }

@@ -6,9 +6,33 @@
 machine_sysctls=(vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops
   kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
 
+# All instances share one record of the values before the first of them; the last one puts them back.
+machine_record=/run/crossover-machine
+
+hold_sysctls() {
+  mkdir -p "$machine_record/users"
+  (
+    flock 8
+    [[ -s $machine_record/sysctls ]] || sysctl "${machine_sysctls[@]}" >"$machine_record/sysctls"
+    touch "$machine_record/users/$name"
+  ) 8>"$machine_record/lock"
+}
+
+release_sysctls() {
+  [[ -e $machine_record/users/$name ]] || return 0
+  (
+    flock 8
+    rm -f "$machine_record/users/$name"
+    if rmdir "$machine_record/users" 2>/dev/null; then
+      sysctl -q -p "$machine_record/sysctls"
+      rm -rf "$machine_record"
+    fi
+  ) 8>"$machine_record/lock"
+}
+
 # The namespace has no default route: nothing that runs in the sandbox can reach beyond the machine.
 up_network() {
-  [[ -e $root/sysctls ]] || sysctl "${machine_sysctls[@]}" >"$root/sysctls"
+  hold_sysctls
   [[ ! -e /run/netns/$netns ]] || return 0
   ip netns add "$netns"
   ip link add "$link_host" type veth peer name node0 netns "$netns"
@@ -27,22 +51,26 @@ up_network() {
 
 down_network() {
   [[ ! -e /run/netns/$netns ]] || ip netns del "$netns"
+  # The first `ip netns add` mounts the folder on itself.
+  if [[ -d /run/netns && -z $(ls -A /run/netns) ]]; then
+    umount /run/netns 2>/dev/null || true
+    rmdir /run/netns
+  fi
   # The link goes with the namespace, but only when the kernel has cleaned up behind it.
   ip link del "$link_host" 2>/dev/null || true
-  if [[ -e $root/sysctls ]]; then
-    sysctl -q -p "$root/sysctls"
-    rm -f "$root/sysctls"
-  fi
+  release_sysctls
 }
 
 # Pods get a cgroup of the instance's own, so that they can be found and ended without asking anybody.
 each_cgroup() {
-  local controller
-  for controller in /sys/fs/cgroup/*/; do
-    [[ $controller != */unified/ ]] || continue
-    echo "${controller}crossover-$name"
+  local hierarchy
+  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+    echo "/sys/fs/cgroup/crossover-$name" # version 2: one hierarchy
+    return
+  fi
+  for hierarchy in /sys/fs/cgroup/*/; do
+    [[ -L ${hierarchy%/} ]] || echo "${hierarchy}crossover-$name"
   done
-  [[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || echo "/sys/fs/cgroup/crossover-$name"
 }
 
 up_cgroups() {
@@ -90,6 +118,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
+        Root = "$run_dir/runc"
 CONFIG
   cat >"$root/etc/cni/10-bridge.conflist" <<CONFIG
 { "cniVersion": "1.0.0", "name": "$netns", "plugins": [
@@ -233,13 +262,9 @@ down_shims() {
 }
 
 down_node() {
-  stop controllers 15
-  stop volumes
-  stop kube-scheduler
-  stop kubelet
-  stop kube-proxy
+  stop 10 controllers volumes kube-scheduler kubelet kube-proxy
   down_containers
-  stop containerd
+  stop 10 containerd
   down_shims
   local mounts
   mapfile -t mounts < <(awk -v a="$state/" -v b="$run_dir/" 'index($2, a) == 1 || index($2, b) == 1 { print $2 }' \
@@ -250,9 +275,20 @@ down_node() {
   while read -r cgroup; do
     [[ ! -d $cgroup ]] || find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
   done < <(each_cgroup)
-  # containerd's records of pods; the images stay.
-  rm -rf "$run_dir" "$images"/io.containerd.grpc.v1.cri/{sandboxes,containers}
-  # Kept outside our folders by libcni and kubelet, whatever they are told.
-  rm -f /var/lib/cni/results/"$netns"-* 2>/dev/null || true
+  remove_traces
+}
+
+# What libcni, containerd and kubelet keep outside our folders, whatever they are told; then containerd's records
+# of pods. The images stay.
+remove_traces() {
+  local sandbox sandboxes=$images/io.containerd.grpc.v1.cri/sandboxes
+  for sandbox in "$sandboxes"/*; do
+    rm -f /var/lib/cni/results/*-"${sandbox##*/}"-*
+  done
+  rm -rf "$run_dir" "$sandboxes" "${sandboxes%sandboxes}containers"
   find /var/log/containers -lname "$state/*" -delete 2>/dev/null || true
+  rm -f /var/lib/kubelet/device-plugins/kubelet.sock
+  # Folders only where nobody else has put anything.
+  rmdir -p --ignore-fail-on-non-empty /var/lib/cni/results /var/lib/kubelet/device-plugins /var/log/containers \
+    /run/containerd/s 2>/dev/null || true
 }

@@ -1,5 +1,5 @@
 # Starting, finding and stopping the instance's own processes; timing of parts. Sourced by scripts/sandbox.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 began=$EPOCHREALTIME
 
@@ -23,14 +23,22 @@ fail() {
   exit "${3:-1}"
 }
 
-# The start time (clock ticks since boot) tells a process from a later one with the same id.
-start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# start_time PID: sets $born_now to the process's start (clock ticks since boot), which tells it from a later one
+# with the same id; empty when there is none. No subshell: it is polled.
+start_time() {
+  local line fields
+  born_now=''
+  read -r line 2>/dev/null <"/proc/$1/stat" || return 0
+  read -r -a fields <<<"${line##*) }" # the name before ") " may hold blanks
+  [[ ${fields[0]} == Z ]] || born_now=${fields[19]}
+}
 
 # running NAME: true while the recorded process lives.
 running() {
   local pid born
-  read -r pid born 2>/dev/null <"$root/run/$1" || return 1
-  [[ -n $born && $(start_time "$pid") == "$born" ]]
+  { read -r pid born <"$root/run/$1"; } 2>/dev/null || return 1
+  start_time "$pid"
+  [[ -n $born && $born_now == "$born" ]]
 }
 
 # start NAME COMMAND...: starts a daemon in a session of its own, unless it runs. It keeps neither the
@@ -41,22 +49,26 @@ start() {
   ! running "$daemon" || return 0
   setsid "$@" >"$root/log/$daemon.log" 2>&1 </dev/null 9>&- &
   pid=$!
-  echo "$pid $(start_time "$pid")" >"$root/run/$daemon"
+  start_time "$pid"
+  echo "$pid $born_now" >"$root/run/$daemon"
 }
 
-# stop NAME [SECONDS]: asks the process to end and waits; after SECONDS (10) it is killed.
+# stop SECONDS NAME...: asks the processes (and the children in their groups) to end, all at once, and waits; after
+# SECONDS those that are left are killed.
 stop() {
-  local pid born limit
-  if running "$1"; then
-    read -r pid born <"$root/run/$1"
-    kill -TERM "$pid" 2>/dev/null || true
-    limit=$((SECONDS + ${2:-10}))
-    while running "$1"; do
-      ((SECONDS < limit)) || kill -KILL "$pid" 2>/dev/null || true
-      sleep 0.05
-    done
-  fi
-  rm -f "$root/run/$1"
+  local limit=$((SECONDS + $1)) daemon pid born
+  shift
+  for daemon in "$@"; do
+    ! running "$daemon" || { read -r pid born <"$root/run/$daemon" && kill -TERM -- "-$pid" 2>/dev/null; } || true
+  done
+  for daemon in "$@"; do
+    if running "$daemon"; then
+      read -r pid born <"$root/run/$daemon"
+      while running "$daemon" && ((SECONDS < limit)); do sleep 0.05; done
+      kill -KILL -- "-$pid" 2>/dev/null || true
+    fi
+    rm -f "$root/run/$daemon"
+  done
 }
 
 # wait_until SECONDS DAEMON WHAT COMMAND...: polls until COMMAND succeeds. Fails at once, with the end of its

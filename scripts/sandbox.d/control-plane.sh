@@ -68,10 +68,10 @@ up_control_plane() {
   make_pki
   start_etcd
   start_apiserver
-  wait_until 60 kube-apiserver 'API server' api_ready
+  wait_until 180 kube-apiserver 'API server' api_ready
   start_controller_manager
   # Pods need the account that the controller manager makes in each namespace.
-  wait_until 60 kube-controller-manager 'service accounts' kubectl_ get serviceaccount default
+  wait_until 180 kube-controller-manager 'service accounts' kubectl_ get serviceaccount default
 }
 
 down_control_plane() {

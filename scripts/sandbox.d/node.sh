@@ -32,6 +32,15 @@ release_sysctls() {
 
 # The namespace has no default route: nothing that runs in the sandbox can reach beyond the machine.
 up_network() {
+  local owner
+  mkdir -p "$run_dir"
+  owner=$(cat "$run_dir/owner" 2>/dev/null || echo "$root")
+  [[ $owner == "$root" ]] ||
+    fail "bring up '$name': it is up with its state in '$owner'" 'choose another CROSSOVER_SANDBOX_NAME' 3
+  [[ -e /run/netns/$netns ]] || ! ip link show "$link_host" >/dev/null 2>&1 ||
+    fail "bring up '$name': its addresses ($host_ip/30) are in use by another instance" \
+      'choose another CROSSOVER_SANDBOX_NAME' 3
+  echo "$root" >"$run_dir/owner"
   hold_sysctls
   [[ ! -e /run/netns/$netns ]] || return 0
   ip netns add "$netns"
@@ -151,7 +160,8 @@ volumePluginDir: $state/volume-plugins
 # Images come from archives: one that is collected cannot be pulled again. The disk may be shared and full.
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
-evictionHard: {memory.available: 100Mi, nodefs.available: "1%", imagefs.available: "1%", nodefs.inodesFree: "1%"}
+evictionHard:
+  {memory.available: 100Mi, nodefs.available: "1%", imagefs.available: "1%", nodefs.inodesFree: "1%"}
 maxPods: 200
 registryPullQPS: 0
 serializeImagePulls: false
@@ -174,7 +184,7 @@ CONFIG
 
 start_containerd() {
   start containerd nsenter "--net=/run/netns/$netns" containerd --config "$root/etc/containerd.toml"
-  wait_until 30 containerd containerd ctr_ version
+  wait_until 180 containerd containerd ctr_ version
 }
 
 # load_images TAR...: imports the archives whose content is not the store's already.
@@ -227,11 +237,11 @@ start_controllers() {
 }
 
 up_node() {
-  wait_until 60 kubelet 'node' node_ready
+  wait_until 180 kubelet 'node' node_ready
   up_dns
   start_controllers
-  wait_until 60 kubelet 'cluster DNS' dns_ready
-  wait_until 30 volumes volumes kubectl_ get persistentvolume volume-1
+  wait_until 180 kubelet 'cluster DNS' dns_ready
+  wait_until 180 volumes volumes kubectl_ get persistentvolume volume-1
 }
 
 # Containers are ended by their cgroup, not one by one through containerd: seconds instead of minutes.
@@ -262,13 +272,15 @@ down_shims() {
 }
 
 down_node() {
+  # Not ours: another root's instance of the same name.
+  [[ ! -e $run_dir/owner || $(<"$run_dir/owner") == "$root" ]] || return 0
   stop 10 controllers volumes kube-scheduler kubelet kube-proxy
   down_containers
   stop 10 containerd
   down_shims
   local mounts
-  mapfile -t mounts < <(awk -v a="$state/" -v b="$run_dir/" 'index($2, a) == 1 || index($2, b) == 1 { print $2 }' \
-    /proc/self/mounts | tac)
+  mapfile -t mounts < <(awk -v state="$state/" -v run="$run_dir/" \
+    'index($2, state) == 1 || index($2, run) == 1 { print $2 }' /proc/self/mounts | tac)
   ((${#mounts[@]} == 0)) || umount --lazy "${mounts[@]}"
   down_network
   local cgroup

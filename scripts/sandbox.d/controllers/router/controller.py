@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import threading
 import time
@@ -13,13 +14,12 @@ from kubeapi import ApiError, Client, Informer
 from . import httproutes, routes, status
 from .haproxy_config import Listener, render
 from .haproxy_process import Haproxy, HaproxyFailed
-from .model import Backend
+from .model import Backend, Server
 from .services import ServiceDirectory
 
 log = logging.getLogger("router")
 
 SETTLE_SECONDS = 0.05
-RETRY_SECONDS = 1.0
 # How soon a HAProxy that died on its own is noticed and started again.
 IDLE_SECONDS = 2.0
 
@@ -50,7 +50,7 @@ class RouterController:
         self._changed = threading.Event()
         self._stopping = threading.Event()
         self._loaded_config: str | None = None
-        self._loaded: dict[str, set[str]] = {}  # backend -> names of its servers in HAProxy
+        self._loaded: list[tuple[str, Server]] = []  # what HAProxy has, by backend
         self._drained: set[tuple[str, str]] = set()  # (backend, server) taken out at run time
         self._reloaded_at = float("-inf")
         self._informers = {
@@ -84,17 +84,12 @@ class RouterController:
 
     def _step(self) -> float:
         """Does what can be done now; returns after how many seconds to look again."""
-        try:
-            backends = self._publish()
-        except (ApiError, OSError) as error:
-            log.warning("unable to write a route's status: %s", error)
-            return RETRY_SECONDS
+        directory = ServiceDirectory(self._objects(SERVICES), self._objects(SLICES))
+        backends = self._publish(directory)
+        self._drain(directory.ready_addresses())
         config = render(backends, self._listener)
         if config == self._loaded_config and self._haproxy.alive:
-            self._drain(backends)
             return IDLE_SECONDS
-        # Endpoints that went away must not wait for the next reload.
-        self._drain(backends)
         due = self._reloaded_at + self._settings.reload_seconds - time.monotonic()
         if due > 0 and self._haproxy.alive:
             return due
@@ -108,7 +103,7 @@ class RouterController:
             log.error("unable to load a configuration: %s", error)
             return self._settings.reload_seconds
         self._loaded_config = config
-        self._loaded = {b.name: {server.name for server in b.servers} for b in backends}
+        self._loaded = [(b.name, server) for b in backends for server in b.servers]
         self._drained.clear()
         log.info("loaded %d backends in %.3f s", len(backends), self._since_reload())
         return IDLE_SECONDS
@@ -116,19 +111,19 @@ class RouterController:
     def _since_reload(self) -> float:
         return time.monotonic() - self._reloaded_at
 
-    def _drain(self, backends: list[Backend]) -> None:
-        """Takes loaded servers out, or back in, as their endpoints' readiness goes."""
+    def _drain(self, ready: set[tuple[str, int]]) -> None:
+        """Takes servers out, or back in, as their endpoints' readiness goes.
+
+        This cannot wait for the next reload. A change of the Route can, and does.
+        """
         if not self._haproxy.alive:
             return
-        ready = {(b.name, server.name) for b in backends for server in b.servers}
-        for backend, servers in self._loaded.items():
-            for server in servers:
-                key = (backend, server)
-                if (key not in ready) != (key in self._drained):
-                    self._set_state(key, "ready" if key in ready else "maint")
+        for backend, server in self._loaded:
+            is_ready = (server.endpoint.address, server.endpoint.port) in ready
+            if is_ready == ((backend, server.name) in self._drained):
+                self._set_state(backend, server.name, "ready" if is_ready else "maint")
 
-    def _set_state(self, key: tuple[str, str], state: str) -> None:
-        backend, server = key
+    def _set_state(self, backend: str, server: str, state: str) -> None:
         try:
             answer = self._haproxy.command(f"set server {backend}/{server} state {state}")
         except OSError as error:
@@ -138,16 +133,15 @@ class RouterController:
             return
         log.info("server %s/%s: %s", backend, server, state)
         if state == "maint":
-            self._drained.add(key)
+            self._drained.add((backend, server))
         else:
-            self._drained.discard(key)
+            self._drained.discard((backend, server))
 
-    def _publish(self) -> list[Backend]:
+    def _publish(self, directory: ServiceDirectory) -> list[Backend]:
         """Writes the routes' status; returns the backends of those that are admitted.
 
         As in OpenShift, `Admitted` is said when a route is accepted, before it is served.
         """
-        directory = ServiceDirectory(self._objects(SERVICES), self._objects(SLICES))
         backends = []
         objects = self._objects(ROUTES)
         verdicts = routes.admit(objects)
@@ -179,4 +173,7 @@ class RouterController:
         except ApiError as error:
             # Changed or gone meanwhile: the watch brings it again.
             if error.code not in (404, 409):
-                raise
+                log.warning("unable to write the status of '%s': %s", path, error)
+        except (OSError, http.client.HTTPException) as error:
+            # The next look tries again; requests must not suffer from it.
+            log.warning("unable to write the status of '%s': %r", path, error)

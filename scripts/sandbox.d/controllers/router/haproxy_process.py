@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import socket
 import subprocess
 import time
 from pathlib import Path
-
-log = logging.getLogger("router")
 
 START_SECONDS = 10.0
 
@@ -25,6 +21,7 @@ class Haproxy:
         self._directory = directory
         self._directory.mkdir(parents=True, exist_ok=True)
         self._config = directory / "haproxy.cfg"
+        self._log = directory / "haproxy.log"
         self._current: subprocess.Popen | None = None
         self._former: list[subprocess.Popen] = []
 
@@ -38,12 +35,13 @@ class Haproxy:
 
     def load(self, config: str) -> None:
         """Puts a new process with `config` in front. The running one stays if that fails."""
-        self._check(config)
+        # A process that finds its configuration bad ends before it touches sockets or predecessor.
+        self._config.write_text(config, encoding="utf-8")
         command = ["haproxy", "-db", "-f", str(self._config)]
         if self.alive:
             # The successor fetches the listening sockets, then tells the former to finish.
             command += ["-x", str(self.socket_path), "-sf", str(self._current.pid)]
-        with open(self._directory / "haproxy.log", "ab") as output:
+        with open(self._log, "ab") as output:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
@@ -78,25 +76,16 @@ class Haproxy:
                 process.wait()
         self.socket_path.unlink(missing_ok=True)
 
-    def _check(self, config: str) -> None:
-        candidate = self._config.with_suffix(".new")
-        candidate.write_text(config, encoding="utf-8")
-        done = subprocess.run(
-            ["haproxy", "-c", "-q", "-f", str(candidate)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise HaproxyFailed(done.stderr.strip() or done.stdout.strip())
-        os.replace(candidate, self._config)
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return " ".join(lines[-3:])
 
     def _await_ready(self, process: subprocess.Popen) -> None:
         """Waits until the command socket is answered by the new process."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise HaproxyFailed(f"haproxy ended with {process.returncode}")
+                raise HaproxyFailed(f"haproxy ended with {process.returncode}: {self._last_words()}")
             try:
                 if f"Pid: {process.pid}\n" in self.command("show info"):
                     return

@@ -22,6 +22,17 @@ class ServiceDirectory:
     def exists(self, namespace: str, name: str) -> bool:
         return (namespace, name) in self._services
 
+    def ready_addresses(self) -> set[tuple[str, int]]:
+        """Address and port of every ready endpoint of any Service."""
+        return {
+            (entry["addresses"][0], port["port"])
+            for slices in self._slices.values()
+            for item in slices
+            for entry in item.get("endpoints") or []
+            if _is_ready(entry)
+            for port in item.get("ports") or []
+        }
+
     def endpoints_by_target(
         self, namespace: str, name: str, target: str | int | None
     ) -> list[Endpoint]:
@@ -46,8 +57,7 @@ class ServiceDirectory:
             ports = item.get("ports") or []
             picked = [port for index, port in enumerate(ports) if chosen(port, index == 0)]
             for entry in item.get("endpoints") or []:
-                # `ready` absent means unknown, to be taken for ready (EndpointConditions).
-                if (entry.get("conditions") or {}).get("ready") is False:
+                if not _is_ready(entry):
                     continue
                 pod = (entry.get("targetRef") or {}).get("name", "none")
                 for port in picked:
@@ -56,6 +66,11 @@ class ServiceDirectory:
                     )
                     found[(endpoint.address, endpoint.port)] = endpoint
         return [found[key] for key in sorted(found)]
+
+
+def _is_ready(entry: dict) -> bool:
+    # `ready` absent means unknown, to be taken for ready (EndpointConditions).
+    return (entry.get("conditions") or {}).get("ready") is not False
 
 
 def _is_target(port: dict, target: str | int | None, first: bool) -> bool:

@@ -40,8 +40,11 @@ struct OptionSpec {
   /// effective value, the file's included.
   std::string config_path = {};
   std::vector<std::string> verbs = {};  ///< that take it; empty: all
-  bool secret = false;          ///< taken from the environment only, never from the command line
-  bool without_config = false;  ///< when given, no configuration file is needed (--render)
+  bool secret = false;  ///< taken from the environment only, never from the command line
+  bool hidden = false;  ///< not in any help
+  /// When given, crossover.yaml is read only if --config names it: for what makes the file
+  /// needless, `--template FILE`.
+  bool without_config = false;
 
   std::string environment_name() const;
 };

@@ -60,19 +60,17 @@ class Result {
   /// Throws Error{conflict} `unable to VERB 'WHAT': 2 of 7 checks failed` when a check failed.
   void throw_if_check_failed(std::string_view verb, std::string_view what) const;
 
-  /// How the run ended; called by run_task.
-  void finish(const Error* error);
+  /// How the run ended; called by run_task. `planned`: it was a dry run.
+  void finish(const Error* error, bool planned = false);
 
   /// The document: {task, verb, status, changed, changes, checks, metrics, plan_sha256?, plan?,
   /// tables?, phases?, report?, error?}.
-  nlohmann::json to_json() const;
-  /// The same for people. `colour`: with ANSI colours.
-  std::string to_text(bool colour) const;
-  /// The same as Markdown with a Mermaid timeline, for GITHUB_STEP_SUMMARY.
-  std::string to_markdown() const;
-  std::string status() const { return status_; }
+  /// For people: cli/result_page.h.
+  nlohmann::ordered_json to_json() const;
+  const std::string& status() const { return status_; }
 
  private:
+  friend class ResultPage;
   struct Change {
     std::string object;
     std::string action;
@@ -93,7 +91,6 @@ class Result {
   nlohmann::json metrics_ = nlohmann::json::object();
   nlohmann::json report_;
   nlohmann::json error_;
-  std::string error_text_;
   std::vector<Table> tables_;
   std::vector<PhaseRecord> phases_;
   std::optional<Plan> plan_;

@@ -85,6 +85,12 @@ void add_output_options(std::vector<OptionSpec>& options) {
                      .help = "print this help, after a verb that verb's"});
   options.push_back(
       {.name = "version", .type = OptionType::flag, .help = "print the version and commit"});
+  options.push_back({.name = "describe",
+                     .type = OptionType::enumeration,
+                     .value_name = "FORM",
+                     .help = "print the declaration of the task for the generators",
+                     .values = {"json", "markdown", "man", "tekton", "action", "config"},
+                     .hidden = true});
 }
 
 }  // namespace

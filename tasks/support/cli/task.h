@@ -1,7 +1,7 @@
 #pragma once
 
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,8 +30,9 @@ class TaskContext {
     const Clock* clock = nullptr;
     StopRequest* stop = nullptr;
     Result* result = nullptr;
-    bool terminal = false;                      ///< stdin and stderr are terminals
-    std::function<bool(std::string_view)> ask;  ///< cli/approval.h
+    bool terminal = false;  ///< stdin and stderr are terminals
+    /// Shows a plan and a question; whether the answer was yes.
+    std::function<bool(const Plan&, std::string_view)> ask;
     std::string run_id;
   };
   explicit TaskContext(Parts parts) : parts_(std::move(parts)) {}
@@ -49,7 +50,7 @@ class TaskContext {
   Result& result() const { return *parts_.result; }
 
   bool dry_run() const;
-  /// --namespace, else the configuration's; empty: the kubeconfig's decides.
+  /// --namespace, else the configuration's (so with the next two); empty: the kubeconfig's decides.
   std::string namespace_name() const;
   /// --kubeconfig / --context, else the configuration's.
   std::string kubeconfig() const;

@@ -157,10 +157,11 @@ std::size_t extent(std::string_view text) {
   return text.size();
 }
 
-void make_floats(json& value) {
-  if (value.is_number_integer()) value = value.get<double>();
+/// As if every number had been a float64 on its way.
+void make_floats(json& value, const Source& source) {
+  if (value.is_number_integer()) value = json_number(value.get<double>(), 0, source);
   if (!value.is_structured()) return;
-  for (json& child : value) make_floats(child);
+  for (json& child : value) make_floats(child, source);
 }
 
 }  // namespace
@@ -181,7 +182,7 @@ std::optional<json> float_json(const std::string& text) {
   const std::string clean = with_paired_surrogates(valid_utf8(text));
   Builder builder(nowhere, clean);
   if (!json::sax_parse(clean, &builder)) return std::nullopt;
-  make_floats(builder.result());
+  make_floats(builder.result(), nowhere);
   return std::move(builder.result());
 }
 

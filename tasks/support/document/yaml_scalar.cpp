@@ -204,6 +204,25 @@ std::string short_float(double value) {
   return print(std::chars_format::fixed);
 }
 
+/// The integer that JSON's text of a float without a fraction stands for. It is made from the
+/// shortest decimal form, which beyond 2^53 is not the exact value: 2^62 is written
+/// 4611686018427388000.
+std::optional<std::int64_t> whole_float(double value) {
+  if (std::trunc(value) != value || std::fabs(value) >= 1e19) return std::nullopt;
+  std::array<char, 32> buffer{};
+  const auto done = std::to_chars(buffer.data(), buffer.data() + buffer.size(), std::fabs(value),
+                                  std::chars_format::scientific);
+  const std::string_view text(buffer.data(), static_cast<std::size_t>(done.ptr - buffer.data()));
+  const std::size_t e = text.find('e');
+  std::string decimal(text.substr(0, e));
+  std::erase(decimal, '.');
+  int exponent = 0;
+  // Behind "e+"; a whole number's exponent is never negative.
+  std::from_chars(text.data() + e + 2, text.data() + text.size(), exponent);
+  decimal.resize(static_cast<std::size_t>(exponent) + 1, '0');
+  return with_sign(value < 0, digits(decimal, 10));
+}
+
 }  // namespace
 
 json resolve_scalar(const YamlNode& node, const Source& source) {
@@ -248,12 +267,7 @@ json json_number(json number, std::size_t line, const Source& source) {
   const auto value = number.get<double>();
   if (std::isnan(value)) throw source.error(line, "unsupported value: NaN");
   if (std::isinf(value)) throw source.error(line, "unsupported value: an infinity");
-  // Beyond 2^53 the shortest decimal form of a float is no longer its exact value; it stays a
-  // float.
-  constexpr double exact = 9007199254740992.0;
-  if (std::fabs(value) <= exact && std::trunc(value) == value) {
-    return static_cast<std::int64_t>(value);
-  }
+  if (const auto whole = whole_float(value)) return *whole;
   return number;
 }
 

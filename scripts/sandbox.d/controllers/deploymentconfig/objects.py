@@ -53,14 +53,12 @@ def deployed_template(rc: dict) -> dict | None:
 
 def _owner(item: dict, api_version: str, kind: str) -> dict:
     meta = item["metadata"]
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "name": meta["name"],
-        "uid": meta["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
+    return {"apiVersion": api_version, "kind": kind, "name": meta["name"], "uid": meta["uid"]}
+
+
+def _controller(item: dict, api_version: str, kind: str) -> dict:
+    owner = _owner(item, api_version, kind)
+    return owner | {"controller": True, "blockOwnerDeletion": True}
 
 
 def replication_controller(config: dict, number: int) -> dict:
@@ -91,7 +89,7 @@ def replication_controller(config: dict, number: int) -> dict:
                 DESIRED: str(replicas(config)),
                 ENCODED: json.dumps(encoded, sort_keys=True),
             },
-            "ownerReferences": [_owner(config, "apps.openshift.io/v1", "DeploymentConfig")],
+            "ownerReferences": [_controller(config, "apps.openshift.io/v1", "DeploymentConfig")],
         },
         "spec": {
             "replicas": 0,
@@ -168,6 +166,8 @@ def hook_pod(config: dict, rc: dict, kind: str) -> dict:
                 CONFIG: config["metadata"]["name"],
                 DEPLOYMENT: rc_name,
             },
+            # Not as its controller: the ReplicationController lets go of controlled pods that its
+            # selector does not match, and then nobody would clean the hook up.
             "ownerReferences": [_owner(rc, "v1", "ReplicationController")],
         },
         "spec": spec,

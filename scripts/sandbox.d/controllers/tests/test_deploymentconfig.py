@@ -249,6 +249,9 @@ class Hooks(RolloutTest):
             pod["metadata"]["labels"],
             {"role": "flyway", objects.HOOK_FOR: "api-1", objects.HOOK_TYPE: "hook-pre"},
         )
+        (owner,) = pod["metadata"]["ownerReferences"]
+        self.assertEqual(owner["uid"], self.rc(1)["metadata"]["uid"])
+        self.assertNotIn("controller", owner)
         (container,) = pod["spec"]["containers"]
         self.assertEqual(container["command"], ["flyway", "migrate"])
         environment = {e["name"]: e["value"] for e in container["env"]}

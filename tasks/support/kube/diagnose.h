@@ -15,9 +15,9 @@ struct Cause {
   std::string reason;  ///< "ImagePullBackOff"
   std::string detail;  ///< the server's words
   std::string log;     ///< last lines of the container that failed, where there is one
-  /// Such a thing may still mend itself (a crash that is restarted, a pod that no node takes yet);
-  /// it counts once it has lasted.
-  bool may_pass = false;
+  /// How long it must have lasted to count: some things mend themselves (a restart, a node that
+  /// comes, a Secret that is about to be there).
+  Duration grace{};
   std::string container;  ///< whose log is wanted
   bool previous = false;  ///< of its last run
 
@@ -26,13 +26,18 @@ struct Cause {
 };
 
 /// Causes in one pod, init containers first: ImagePullBackOff, ErrImagePull, ErrImageNeverPull,
-/// InvalidImageName, CreateContainerConfigError, CreateContainerError, CrashLoopBackOff (after two
-/// restarts), Unschedulable, a failed phase. Pure.
+/// InvalidImageName, CreateContainerConfigError, CreateContainerError, RunContainerError,
+/// CrashLoopBackOff (after the second restart), Unschedulable, a failed phase. Pure.
 std::vector<Cause> pod_causes(const nlohmann::json& pod);
 
 /// Causes told only by Events (Warning): FailedCreate (quota, limits, admission),
-/// ProvisioningFailed, FailedMount of a missing Secret or ConfigMap, FailedBinding. Pure.
-std::vector<Cause> event_causes(const std::vector<nlohmann::json>& events);
+/// ProvisioningFailed, FailedBinding, FailedMount of a missing Secret or ConfigMap. Those from
+/// before `since` (RFC 3339, by the server's clock) are of another time. Pure.
+std::vector<Cause> event_causes(const std::vector<nlohmann::json>& events,
+                                const std::string& since);
+
+/// When the spec of an object was last written, by its managedFields. Pure.
+std::string last_written(const nlohmann::json& object);
 
 /// Looks at a workload, its pods (a DeploymentConfig's hook pods too), claims and events, and
 /// fetches the log of what failed. Empty: nothing speaks against waiting on. Never throws for what

@@ -32,9 +32,10 @@ std::string lease_holder(const std::string& task, const std::string& run_id);
 class Lease {
  public:
   /// Takes it or throws Error{locked} `unable to lock migration 'NAME': held by 'X' since TIME`.
-  /// An expired one is taken over. Every write is conditional on the resourceVersion.
-  /// Expiry is judged as client-go's leader election does: the renewTime has not moved for the
-  /// holder's duration by our clock, or is older than that by more than a tolerable clock skew.
+  /// Every write is conditional on the resourceVersion. A holder that does not renew it is found
+  /// out by watching, as client-go's leader election does, since clocks of hosts differ: the
+  /// constructor waits until the holder renews (then it throws, after a third of `duration` or
+  /// less) or has not done so for `duration` (then it takes over).
   Lease(Client& client, LeaseOptions options, const Clock& clock, Log& log);
   ~Lease();
   Lease(const Lease&) = delete;

@@ -1,0 +1,158 @@
+#include "kube/cleanup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace crossover::kube {
+
+namespace {
+
+using nlohmann::json;
+
+/// What leads to others goes before what it leads to, and rights go last.
+int rank(const std::string& kind) {
+  static const std::map<std::string, int, std::less<>> ranks = {
+      {"Route", 0},
+      {"Ingress", 0},
+      {"HTTPRoute", 0},
+      {"HorizontalPodAutoscaler", 1},
+      {"CronJob", 1},
+      {"DeploymentConfig", 2},
+      {"Deployment", 2},
+      {"StatefulSet", 2},
+      {"DaemonSet", 2},
+      {"Job", 2},
+      {"ReplicaSet", 2},
+      {"ReplicationController", 2},
+      {"Pod", 2},
+      {"Service", 4},
+      {"NetworkPolicy", 5},
+      {"NetworkSecurityPolicy", 5},
+      {"ExternalNetwork", 5},
+      {"ConfigMap", 6},
+      {"Secret", 6},
+      {"PersistentVolumeClaim", 6},
+      {"RoleBinding", 7},
+      {"Role", 8},
+      {"ServiceAccount", 9},
+  };
+  constexpr int all_others = 3;
+  const auto found = ranks.find(kind);
+  return found == ranks.end() ? all_others : found->second;
+}
+
+/// Kinds that others make and keep, and mirrors of a kind that is in the list by its own name.
+bool is_left_out(const Resource& resource) {
+  static const std::set<std::string, std::less<>> kinds = {"Event", "Endpoints", "EndpointSlice",
+                                                           "ControllerRevision", "PodMetrics"};
+  return kinds.contains(resource.kind) ||
+         resource.api_version.starts_with("authorization.openshift.io/");
+}
+
+bool is_owned_by_any(const json& object, const std::set<std::string>& uids) {
+  for (const json& owner : at(object, "/metadata/ownerReferences")) {
+    if (at(owner, "/controller") == true && uids.contains(text_at(owner, "/uid"))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::vector<json> list_or_skip(Client& client, const Resource& resource, const ListOptions& options,
+                               Log& log) {
+  try {
+    return client.list(resource.api_version, resource.kind, options).items;
+  } catch (const Error& error) {
+    const int status = error.http_status();
+    if (status != 403 && status != 404 && status != 405) {
+      throw;
+    }
+    log.warning("{} are left out: {}", resource.plural, error.message());
+    return {};
+  }
+}
+
+}  // namespace
+
+std::vector<json> select_all_by_label(Client& client, const std::string& label_selector,
+                                      const std::string& ns, Log& log) {
+  ListOptions options;
+  options.ns = ns;
+  options.label_selector = label_selector;
+  std::vector<json> found;
+  std::set<std::string> uids;
+  client.forget_discovery();
+  for (const Resource& resource : client.resources()) {
+    if (!resource.namespaced || !resource.can("list") || !resource.can("delete") ||
+        is_left_out(resource)) {
+      continue;
+    }
+    for (json& object : list_or_skip(client, resource, options, log)) {
+      // One object may be served by two groups.
+      if (uids.insert(text_at(object, "/metadata/uid")).second) {
+        found.push_back(std::move(object));
+      }
+    }
+  }
+  std::erase_if(found, [&](const json& object) { return is_owned_by_any(object, uids); });
+  std::stable_sort(found.begin(), found.end(), [](const json& left, const json& right) {
+    return rank(text_at(left, "/kind")) < rank(text_at(right, "/kind"));
+  });
+  return found;
+}
+
+std::vector<Ref> delete_all(Client& client, const std::vector<json>& objects, Duration timeout,
+                            const Clock& clock, Log& log, const StopRequest& stop) {
+  const Deadline deadline(clock, timeout);
+  std::vector<Ref> deleted;
+  std::vector<std::string> uids;
+  for (const json& object : objects) {
+    stop.throw_if_requested();
+    const Ref ref = ref_of(object);
+    DeleteOptions options;
+    options.uid = text_at(object, "/metadata/uid");
+    try {
+      if (client.remove(ref, options)) {
+        log.info("deleted {}", ref.text());
+        deleted.push_back(ref);
+        uids.push_back(options.uid);
+      }
+    } catch (const Error& error) {
+      if (error.http_status() != 409) {
+        throw;
+      }
+      log.info("kept {}: it is another one by now", ref.text());
+    }
+  }
+  std::vector<Ref> left = deleted;
+  for (Duration pause = std::chrono::milliseconds(100);;
+       pause = std::min<Duration>(pause * 3 / 2, std::chrono::seconds(1))) {
+    const std::vector<std::optional<json>> live = client.find_all(left);
+    std::vector<Ref> still;
+    std::vector<std::string> still_uids;
+    for (std::size_t index = 0; index < left.size(); ++index) {
+      if (live[index] && text_at(*live[index], "/metadata/uid") == uids[index]) {
+        still.push_back(left[index]);
+        still_uids.push_back(uids[index]);
+      }
+    }
+    left = std::move(still);
+    uids = std::move(still_uids);
+    if (left.empty()) {
+      return deleted;
+    }
+    stop.throw_if_requested();
+    if (deadline.passed()) {
+      throw Error(ErrorKind::timeout,
+                  fmt::format("unable to delete '{}': it is still there after {:g} s",
+                              left.front().text(), seconds(timeout)),
+                  "something uses it, or a finalizer holds it: see 'oc describe'");
+    }
+    clock.sleep(pause);
+  }
+}
+
+}  // namespace crossover::kube

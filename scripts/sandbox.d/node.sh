@@ -101,7 +101,7 @@ pod_processes() {
 
 write_node_config() {
   mkdir -p "$root/etc/cni" "$run_dir"
-  cat >"$root/etc/containerd.toml" <<CONFIG
+  put "$root/etc/containerd.toml" <<CONFIG
 version = 2
 root = "$images"
 state = "$run_dir/state"
@@ -129,15 +129,15 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
         SystemdCgroup = false
         Root = "$run_dir/runc"
 CONFIG
-  cat >"$root/etc/cni/10-bridge.conflist" <<CONFIG
+  put "$root/etc/cni/10-bridge.conflist" <<CONFIG
 { "cniVersion": "1.0.0", "name": "$netns", "plugins": [
   { "type": "bridge", "bridge": "cni0", "isGateway": true, "ipMasq": true, "hairpinMode": true,
     "ipam": { "type": "host-local", "dataDir": "$run_dir/cni", "ranges": [[{ "subnet": "$pod_cidr" }]],
               "routes": [{ "dst": "0.0.0.0/0" }] } },
   { "type": "portmap", "capabilities": { "portMappings": true } } ] }
 CONFIG
-  echo 'nameserver 127.0.0.1' >"$root/etc/resolv.conf"
-  cat >"$root/etc/kubelet.yaml" <<CONFIG
+  put "$root/etc/resolv.conf" <<<'nameserver 127.0.0.1'
+  put "$root/etc/kubelet.yaml" <<CONFIG
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: $node_ip
@@ -168,7 +168,7 @@ serializeImagePulls: false
 kubeAPIQPS: 200
 kubeAPIBurst: 400
 CONFIG
-  cat >"$root/etc/kube-proxy.yaml" <<CONFIG
+  put "$root/etc/kube-proxy.yaml" <<CONFIG
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: iptables
@@ -299,7 +299,7 @@ remove_traces() {
   done
   rm -rf "$run_dir" "$sandboxes" "${sandboxes%sandboxes}containers"
   find /var/log/containers -lname "$state/*" -delete 2>/dev/null || true
-  rm -f /var/lib/kubelet/device-plugins/kubelet.sock
+  [[ -d $machine_record ]] || rm -f /var/lib/kubelet/device-plugins/kubelet.sock # kept for other instances
   # Folders only where nobody else has put anything.
   rmdir -p --ignore-fail-on-non-empty /var/lib/cni/results /var/lib/kubelet/device-plugins /var/log/containers \
     /run/containerd/s 2>/dev/null || true

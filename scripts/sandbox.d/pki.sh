@@ -36,7 +36,7 @@ write_kubeconfig() {
   local file=$1 user=$2
   (
     umask 077
-    cat >"$file.new" <<CONFIG
+    put "$file" <<CONFIG
 apiVersion: v1
 kind: Config
 clusters:
@@ -55,7 +55,6 @@ contexts:
 current-context: sandbox
 CONFIG
   )
-  mv "$file.new" "$file"
 }
 
 # make_pki: everything that the cluster's parts need.

@@ -86,6 +86,13 @@ wait_until() {
   done
 }
 
+# put FILE: writes standard input to FILE unless that is its content already: kube-proxy ends when its
+# configuration is written to.
+put() {
+  cat >"$1.new"
+  if cmp -s "$1.new" "$1"; then rm -f "$1.new"; else mv "$1.new" "$1"; fi
+}
+
 # free_ports N: N ports of 127.0.0.1 that the kernel says are free.
 free_ports() {
   python3 -c '

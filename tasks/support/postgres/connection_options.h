@@ -27,13 +27,14 @@ struct ConnectionOptions {
   std::chrono::milliseconds tcp_user_timeout{5000};
   /// Server settings that are SET after connecting, over the session's own defaults.
   std::map<std::string, std::string> settings;
-  /// Neither checks nor settings after connecting: for what speaks the protocol and is no server, as
-  /// a pooler's administration console, which knows `Session::batch_last` only.
+  std::string label;  ///< how messages name the database; empty: HOST:PORT/DATABASE
+  /// Neither checks nor settings after connecting: for what speaks the protocol and is no server,
+  /// as a pooler's administration console, which knows `Session::batch_last` only.
   bool plain = false;
   bool allow_standby = false;  ///< accept a server that is in recovery
 };
 
-/// "HOST:PORT/DATABASE", as every message names a database.
+/// `label`, or "HOST:PORT/DATABASE": how every message names a database.
 std::string describe(const ConnectionOptions& options);
 
 /// The same options given as a libpq connection string or URI, parsed by libpq itself. TLS is

@@ -54,6 +54,7 @@ const std::map<std::string_view, Setter>& setters() {
 }  // namespace
 
 std::string describe(const ConnectionOptions& options) {
+  if (!options.label.empty()) return options.label;
   const std::string& host = options.host.empty() ? options.hostaddr : options.host;
   const bool ipv6 = host.find(':') != std::string::npos;
   return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(options.port) + "/" +

@@ -17,9 +17,40 @@ std::string text_of(const yaml_char_t* text) {
   return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(text));
 }
 
+/// Thrown for `\'` in a double-quoted scalar: libyaml refuses it today, go-yaml and so `oc` take
+/// it.
+struct EscapedApostrophe {
+  std::size_t offset;  ///< of the backslash, in bytes
+};
+
+/// The offset in bytes of the character with this number; the size of the text when it has fewer.
+std::size_t byte_offset(std::string_view text, std::size_t characters) {
+  std::size_t offset = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+  for (; offset < text.size(); ++offset) {
+    const bool continues = (static_cast<unsigned char>(text[offset]) & 0xC0U) == 0x80U;
+    if (continues) continue;
+    if (characters-- == 0) break;
+  }
+  return offset;
+}
+
+/// The text with `\'` turned into an apostrophe from `offset` to the end of the quoted scalar
+/// there.
+std::string without_escaped_apostrophes(std::string_view text, std::size_t offset) {
+  std::string out(text.substr(0, offset));
+  while (offset < text.size() && text[offset] != '"') {
+    const std::string_view pair = text.substr(offset, 2);
+    const std::size_t taken = pair[0] == '\\' ? pair.size() : 1;
+    out += pair == "\\'" ? std::string_view("'") : pair.substr(0, taken);
+    offset += taken;
+  }
+  out += text.substr(offset);
+  return out;
+}
+
 class Parser {
  public:
-  Parser(std::string_view text, const Source& source) : source_(source) {
+  Parser(std::string_view text, const Source& source) : text_(text), source_(source) {
     if (yaml_parser_initialize(&parser_) == 0) {
       throw Error(ErrorKind::failure, "unable to set up the YAML parser: out of memory");
     }
@@ -37,10 +68,15 @@ class Parser {
       throw source_.error(parser_.mark.line,
                           fmt::format("{} at byte {}", problem, parser_.problem_offset));
     }
+    if (std::string_view(problem) == "found unknown escape character") {
+      const std::size_t offset = byte_offset(text_, parser_.problem_mark.index);
+      if (text_.substr(offset).starts_with("\\'")) throw EscapedApostrophe{offset};
+    }
     throw source_.error(parser_.problem_mark.line, problem);
   }
 
  private:
+  std::string_view text_;
   yaml_parser_t parser_{};
   const Source& source_;
 };
@@ -144,14 +180,29 @@ class Composer {
   std::unordered_map<std::string, const YamlNode*> anchors_;
 };
 
-}  // namespace
-
-YamlTree parse_yaml(std::string_view text, const Source& source) {
+YamlTree compose(std::string_view text, const Source& source) {
   Parser parser(text, source);
   Composer composer(source);
   while (composer.take(*Event(parser))) {
   }
   return std::move(composer).tree();
+}
+
+}  // namespace
+
+YamlTree parse_yaml(std::string_view text, const Source& source) {
+  // Each round mends one scalar; the budget keeps a text full of them from taking quadratic time.
+  constexpr std::size_t budget = 256U << 20U;
+  std::string mended;
+  for (std::size_t read = text.size();; read += text.size() + 1) {
+    try {
+      return compose(text, source);
+    } catch (const EscapedApostrophe& escape) {
+      if (read > budget) throw source.error(0, "too many escaped apostrophes");
+      mended = without_escaped_apostrophes(text, escape.offset);
+      text = mended;
+    }
+  }
 }
 
 }  // namespace crossover::document

@@ -86,9 +86,15 @@ up_cgroups() {
   local cgroup file
   while read -r cgroup; do
     mkdir -p "$cgroup"
-    for file in cpuset.cpus cpuset.mems; do # a v1 cpuset starts empty and then takes no process
-      [[ ! -e $cgroup/$file || -n $(<"$cgroup/$file") ]] || cat "$(dirname "$cgroup")/$file" >"$cgroup/$file"
-    done
+    if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then # version 2 hands controllers down if asked
+      for file in "${cgroup%/*}" "$cgroup"; do
+        sed 's/[^ ][^ ]*/+&/g' "$file/cgroup.controllers" >"$file/cgroup.subtree_control"
+      done
+    else
+      for file in cpuset.cpus cpuset.mems; do # a cpuset of version 1 starts empty and takes no process
+        [[ ! -e $cgroup/$file || -n $(<"$cgroup/$file") ]] || cat "${cgroup%/*}/$file" >"$cgroup/$file"
+      done
+    fi
   done < <(each_cgroup)
 }
 

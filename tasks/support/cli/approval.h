@@ -8,13 +8,13 @@ namespace crossover::cli {
 
 /// What the approval of a plan is decided from.
 struct ApprovalRequest {
-  std::string verb;
-  std::string plan_sha256;      ///< of the plan as it is now
-  std::string approved_sha256;  ///< --approved-plan; empty: not given
-  std::string stored_sha256;    ///< of the run that is being resumed; empty: none
-  bool required = true;         ///< `approval` of crossover.yaml
-  bool yes = false;             ///< --yes
-  bool terminal = false;        ///< somebody can be asked
+  std::string verb = {};
+  std::string plan_sha256 = {};      ///< of the plan as it is now
+  std::string approved_sha256 = {};  ///< --approved-plan; empty: not given
+  std::string stored_sha256 = {};    ///< of the run that is being resumed; empty: none
+  bool required = true;              ///< `approval` of crossover.yaml
+  bool yes = false;                  ///< --yes
+  bool terminal = false;             ///< somebody can be asked
 };
 
 /// Shows a question and returns whether the answer was yes.

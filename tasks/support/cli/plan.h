@@ -8,9 +8,9 @@ namespace crossover::cli {
 
 /// One thing that a run will do.
 struct PlanStep {
-  std::string action;  ///< what is wanted, "apply", "delete", "copy"; not what was observed
-  std::string object;  ///< "networkpolicy/api-to-db", "table public.profile"
-  std::string detail;  ///< for people, observations too; not part of the hash
+  std::string action = {};  ///< what is wanted, "apply", "delete", "copy"; not what was observed
+  std::string object = {};  ///< "networkpolicy/api-to-db", "table public.profile"
+  std::string detail = {};  ///< for people, observations too; not part of the hash
   nlohmann::json payload = nullptr;  ///< the desired spec, policy, ...; part of the hash
 };
 

@@ -17,16 +17,16 @@ std::string_view name(CheckOutcome outcome);
 
 /// Rows for people, printed below the result as an aligned table; in JSON under "tables".
 struct Table {
-  std::string title;
-  std::vector<std::string> columns;
-  std::vector<std::vector<std::string>> rows;
+  std::string title = {};
+  std::vector<std::string> columns = {};
+  std::vector<std::vector<std::string>> rows = {};
 };
 
 /// A part of the run with its place in time, for the timeline of a summary.
 struct PhaseRecord {
-  std::string name;
-  Clock::Wall start;
-  Clock::Wall end;
+  std::string name = {};
+  Clock::Wall start = {};
+  Clock::Wall end = {};
 };
 
 /// What a run did: the one document on stdout. Filled while the task runs, so that a failure shows

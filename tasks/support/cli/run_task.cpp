@@ -241,7 +241,9 @@ int Session::report(std::optional<Error> error) {
     try {
       write();
     } catch (const Error& failure) {
-      show(failure);
+      if (!error || error->text() != failure.text()) {  // what ended the run may show up again here
+        show(failure);
+      }
       error = error ? error : std::optional(failure);
     } catch (const std::exception& failure) {
       // for example a text that is no UTF-8 in the document

@@ -21,9 +21,9 @@ class TaskContext {
  public:
   /// What it is made of; tests make one themselves.
   struct Parts {
-    std::string task;
-    std::string verb;
-    Options options;
+    std::string task = {};
+    std::string verb = {};
+    Options options = {};
     const config::Migration* config = nullptr;
     Log* log = nullptr;
     Progress* progress = nullptr;
@@ -32,8 +32,8 @@ class TaskContext {
     Result* result = nullptr;
     bool terminal = false;  ///< stdin and stderr are terminals
     /// Shows a plan and a question; whether the answer was yes.
-    std::function<bool(const Plan&, std::string_view)> ask;
-    std::string run_id;
+    std::function<bool(const Plan&, std::string_view)> ask = {};
+    std::string run_id = {};
   };
   explicit TaskContext(Parts parts) : parts_(std::move(parts)) {}
 

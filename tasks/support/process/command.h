@@ -17,23 +17,23 @@ namespace crossover::process {
 
 /// A program to run, by argument vector; no shell ever sees it.
 struct Command {
-  std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it holds a slash
+  std::vector<std::string> argv = {};  ///< argv[0] is looked up in PATH unless it holds a slash
   /// Added to (and winning over) this process's environment.
-  std::vector<std::pair<std::string, std::string>> environment;
-  std::vector<std::pair<std::string, Secret>> secret_environment;
-  std::vector<std::string> unset_environment;  ///< names that the child must not see
-  std::optional<std::filesystem::path> directory;
-  Secret input;  ///< what the child reads from its stdin; empty: /dev/null
+  std::vector<std::pair<std::string, std::string>> environment = {};
+  std::vector<std::pair<std::string, Secret>> secret_environment = {};
+  std::vector<std::string> unset_environment = {};  ///< names that the child must not see
+  std::optional<std::filesystem::path> directory = {};
+  Secret input = {};  ///< what the child reads from its stdin; empty: /dev/null
   /// Bytes kept of stdout and of stderr each; what comes after is read and dropped.
   std::size_t output_limit = std::size_t{8} << 20U;
   /// Called for each line (without its end) as it comes, on the calling thread. Lines longer than
   /// 64 KiB come in pieces. An exception from it kills the child and passes on.
-  std::function<void(std::string_view)> on_stdout_line;
-  std::function<void(std::string_view)> on_stderr_line;
+  std::function<void(std::string_view)> on_stdout_line = {};
+  std::function<void(std::string_view)> on_stderr_line = {};
   Duration timeout = Duration::zero();        ///< zero: none
   const StopRequest* stop = nullptr;          ///< when requested, the child gets SIGTERM
   Duration grace = std::chrono::seconds(10);  ///< between SIGTERM and SIGKILL
-  std::vector<int> keep_open;  ///< descriptors (of files::MemoryFile) that the child inherits
+  std::vector<int> keep_open = {};  ///< descriptors (of files::MemoryFile) that the child inherits
 };
 
 /// How a program ended.

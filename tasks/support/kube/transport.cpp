@@ -165,6 +165,7 @@ std::unique_ptr<http::WebSocket> Transport::open_websocket(const std::string& pa
                                                            std::string_view subprotocol) {
   Call call;
   call.path = path;
+  call.accept = "*/*";  // the subresource offers no media type at all
   for (bool refreshed = false;; refreshed = true) {
     const Line line = this->line();
     try {

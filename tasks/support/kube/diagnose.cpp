@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto short_grace = std::chrono::seconds(10);
+constexpr auto short_grace = std::chrono::seconds(5);
 constexpr auto scheduling_grace = std::chrono::seconds(30);
 constexpr int log_lines = 20;
 constexpr std::size_t log_bytes = 8192;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/clock.h"
+#include "base/retry.h"
 
 namespace crossover::kube {
 
@@ -10,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int append_tries = 8;
+constexpr auto append_budget = std::chrono::seconds(10);
 constexpr const char* entries_key = "entries";
 
 std::vector<json> entries_in(const json& config_map) {
@@ -84,35 +85,33 @@ std::vector<json> EvidenceLog::read() const {
 
 void EvidenceLog::append(const json& entry) {
   const json fitted = fit_entry(entry, entry_limit);
+  const SystemClock clock;
+  const StopRequest never;  // what has happened is written down even when we are to end
+  retry(
+      clock, never, RetryPolicy{append_budget},
+      [](const Error& error) { return error.http_status() == 409; }, [&] { append_once(fitted); });
+}
+
+void EvidenceLog::append_once(const json& fitted) {
   const std::string name = "crossover-" + migration_;
-  for (int attempt = 1;; ++attempt) {
-    std::optional<json> config_map = client_.find({"v1", "ConfigMap", ns_, name});
-    const bool fresh = !config_map;
-    if (fresh) {
-      config_map =
-          json{{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", name}}}};
-      if (!ns_.empty()) {
-        (*config_map)["metadata"]["namespace"] = ns_;
-      }
-    }
-    std::vector<json> entries = entries_in(*config_map);
-    entries.push_back(fitted);
-    const std::size_t first = entries.size() > entries_kept ? entries.size() - entries_kept : 0;
-    std::string text;
-    for (std::size_t index = first; index < entries.size(); ++index) {
-      text += entries[index].dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
-    }
-    (*config_map)["data"][entries_key] = text;
-    try {
-      // The object was read with its resourceVersion, so that a rival's entry is never lost.
-      fresh ? client_.create(*config_map) : client_.replace(*config_map);
-      return;
-    } catch (const Error& error) {
-      if (error.http_status() != 409 || attempt == append_tries) {
-        throw;
-      }
+  std::optional<json> config_map = client_.find({"v1", "ConfigMap", ns_, name});
+  const bool fresh = !config_map;
+  if (fresh) {
+    config_map = json{{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", name}}}};
+    if (!ns_.empty()) {
+      (*config_map)["metadata"]["namespace"] = ns_;
     }
   }
+  std::vector<json> entries = entries_in(*config_map);
+  entries.push_back(fitted);
+  const std::size_t first = entries.size() > entries_kept ? entries.size() - entries_kept : 0;
+  std::string text;
+  for (std::size_t index = first; index < entries.size(); ++index) {
+    text += entries[index].dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  }
+  (*config_map)["data"][entries_key] = text;
+  // The object was read with its resourceVersion, so that a rival's entry is never lost.
+  fresh ? client_.create(*config_map) : client_.replace(*config_map);
 }
 
 }  // namespace crossover::kube

@@ -19,12 +19,14 @@ class EvidenceLog {
   EvidenceLog(Client& client, std::string ns, std::string migration);
 
   /// Adds an entry (an object: step, start, end, actor, plan_sha256, outcome, ...). Conditional on
-  /// the resourceVersion, tried again when another wrote in between.
+  /// the resourceVersion, tried again for ten seconds when others write in between.
   void append(const nlohmann::json& entry);
   /// Oldest first.
   std::vector<nlohmann::json> read() const;
 
  private:
+  void append_once(const nlohmann::json& fitted);
+
   Client& client_;
   std::string ns_;
   std::string migration_;

@@ -183,8 +183,12 @@ std::map<std::string, std::string> parse_parameters(const std::vector<std::strin
   for (const std::string& assignment : given) {
     const std::size_t equals = assignment.find('=');
     const std::string key = assignment.substr(0, equals);
-    // What stands behind the = may be a password, so that it is never shown.
-    if (equals == std::string::npos || !is_parameter_name(key)) {
+    // The value may be a password, so it is never shown; nor is a word without `=`, which may be
+    // one.
+    if (equals == std::string::npos) {
+      throw Error(ErrorKind::usage, "unable to use a parameter: it must be KEY=VALUE");
+    }
+    if (!is_parameter_name(key)) {
       throw Error(
           ErrorKind::usage,
           fmt::format("unable to use parameter '{}': it must be KEY=VALUE", valid_utf8(key)),
@@ -196,6 +200,21 @@ std::map<std::string, std::string> parse_parameters(const std::vector<std::strin
     }
   }
   return out;
+}
+
+/// Each document of the template's file must be some object, though only the first one counts.
+void require_objects(const std::vector<json>& documents, const std::string& name) {
+  const auto refuse = [&name](std::string_view cause) {
+    throw Error(ErrorKind::usage, fmt::format("unable to read '{}': {}", name, cause));
+  };
+  if (documents.empty()) refuse("it holds no document");
+  for (const json& document : documents) {
+    const bool typed =
+        !text_at(document, {"kind"}).empty() && !text_at(document, {"apiVersion"}).empty();
+    if (!typed && &document != &documents.front()) {
+      refuse("one of its documents has no apiVersion and kind");
+    }
+  }
 }
 
 }  // namespace
@@ -235,10 +254,7 @@ json render(const RenderRequest& request, const ExistingValue& existing_value) {
   options.ignore_unknown_parameters = request.ignore_unknown_parameters;
   options.existing_value = existing_value;
   const std::vector<json> documents = load_stream_file(request.template_file);
-  if (documents.empty()) {
-    throw Error(ErrorKind::usage,
-                fmt::format("unable to read '{}': it holds no document", request.template_file));
-  }
+  require_objects(documents, request.template_file);
   return process(documents.front(), request.template_file, options);
 }
 

@@ -104,11 +104,12 @@ class Checker {
   }
 
  private:
-  static std::string shown(const json& value) {
+  static std::string_view shown(const json& value) {
     if (value.is_object()) return "a mapping";
     if (value.is_array()) return "a list";
     if (value.is_string()) return "a string";
-    return fmt::format("the {} {}", value.is_number() ? "number" : "boolean", value.dump());
+    // Never the value itself: it may be a password.
+    return value.is_number() ? "a number" : "a boolean";
   }
 
   void check(const json& value, Type type, const std::string& path) const {

@@ -148,6 +148,16 @@ bool looks_like_float(std::string_view text) {
   return !text.empty() && count_digits(text) == text.size();
 }
 
+/// Whether each underscore stands between two digits (strconv.ParseFloat takes no others).
+bool has_separated_digits(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') continue;
+    if (i == 0 || count_digits(text.substr(i - 1)) == 0) return false;
+    if (count_digits(text.substr(i + 1)) == 0) return false;
+  }
+  return true;
+}
+
 /// Nothing when the value is beyond the range of a double; too small a one is zero.
 std::optional<double> float_value(std::string_view text) {
   if (!looks_like_float(text)) return std::nullopt;
@@ -171,7 +181,10 @@ Resolved resolve_plain(std::string_view text, std::string_view tag) {
   }
   if (auto named = named_value(text)) return std::move(*named);
   if (text[0] == '.') {
-    if (const auto value = float_value(text)) return {"float", *value};
+    if (!has_separated_digits(text)) return as_string();
+    std::string plain(text);
+    std::erase(plain, '_');
+    if (const auto value = float_value(plain)) return {"float", *value};
     return as_string();
   }
   const bool numeric = signed_text(text) || (text[0] >= '0' && text[0] <= '9');
@@ -242,8 +255,7 @@ json resolve_scalar(const YamlNode& node, const Source& source) {
       !resolved.value.is_number_unsigned()) {
     return resolved.value.get<double>();
   }
-  throw source.error(
-      node.line, fmt::format("cannot decode !!{} `{}` as a !!{}", resolved.tag, node.value, tag));
+  throw source.error(node.line, fmt::format("cannot decode a !!{} as a !!{}", resolved.tag, tag));
 }
 
 std::string key_text(const json& key, const YamlNode& node, const Source& source) {

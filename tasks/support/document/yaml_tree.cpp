@@ -6,6 +6,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "document/yaml_mend.h"
+
 namespace crossover::document {
 namespace {
 
@@ -17,40 +19,10 @@ std::string text_of(const yaml_char_t* text) {
   return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(text));
 }
 
-/// Thrown for `\'` in a double-quoted scalar: libyaml refuses it today, go-yaml and so `oc` take
-/// it.
-struct EscapedApostrophe {
-  std::size_t offset;  ///< of the backslash, in bytes
-};
-
-/// The offset in bytes of the character with this number; the size of the text when it has fewer.
-std::size_t byte_offset(std::string_view text, std::size_t characters) {
-  std::size_t offset = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  for (; offset < text.size(); ++offset) {
-    const bool continues = (static_cast<unsigned char>(text[offset]) & 0xC0U) == 0x80U;
-    if (continues) continue;
-    if (characters-- == 0) break;
-  }
-  return offset;
-}
-
-/// The text with `\'` turned into an apostrophe from `offset` to the end of the quoted scalar
-/// there.
-std::string without_escaped_apostrophes(std::string_view text, std::size_t offset) {
-  std::string out(text.substr(0, offset));
-  while (offset < text.size() && text[offset] != '"') {
-    const std::string_view pair = text.substr(offset, 2);
-    const std::size_t taken = pair[0] == '\\' ? pair.size() : 1;
-    out += pair == "\\'" ? std::string_view("'") : pair.substr(0, taken);
-    offset += taken;
-  }
-  out += text.substr(offset);
-  return out;
-}
-
 class Parser {
  public:
-  Parser(std::string_view text, const Source& source) : text_(text), source_(source) {
+  Parser(std::string_view text, const Source& source)
+      : text_(text), cursor_(text), source_(source) {
     if (yaml_parser_initialize(&parser_) == 0) {
       throw Error(ErrorKind::failure, "unable to set up the YAML parser: out of memory");
     }
@@ -62,28 +34,53 @@ class Parser {
   Parser& operator=(const Parser&) = delete;
 
   void next(yaml_event_t& event) {
-    if (yaml_parser_parse(&parser_, &event) != 0) return;
+    if (yaml_parser_parse(&parser_, &event) != 0) {
+      refuse_escaped_slash(event);
+      return;
+    }
     const char* problem = parser_.problem == nullptr ? "unknown problem" : parser_.problem;
     if (parser_.error == YAML_READER_ERROR) {
       throw source_.error(parser_.mark.line,
                           fmt::format("{} at byte {}", problem, parser_.problem_offset));
     }
-    if (std::string_view(problem) == "found unknown escape character") {
-      const std::size_t offset = byte_offset(text_, parser_.problem_mark.index);
-      if (text_.substr(offset).starts_with("\\'")) throw EscapedApostrophe{offset};
-    }
+    mend(problem);
     throw source_.error(parser_.problem_mark.line, problem);
   }
 
  private:
+  void mend(std::string_view problem) {
+    const std::size_t offset = cursor_.offset(parser_.problem_mark.index);
+    const std::string_view there = text_.substr(offset);
+    if (problem == "found unknown escape character" && there.starts_with("\\'")) {
+      throw Mendable{Mendable::What::apostrophe, offset};
+    }
+    if (problem == "found unexpected ':'" && there.starts_with(':')) {
+      throw Mendable{Mendable::What::colon, offset};
+    }
+  }
+
+  /// libyaml takes `\/` from YAML 1.2, go-yaml does not.
+  void refuse_escaped_slash(const yaml_event_t& event) {
+    const auto& scalar = event.data.scalar;
+    if (event.type != YAML_SCALAR_EVENT || scalar.style != YAML_DOUBLE_QUOTED_SCALAR_STYLE) return;
+    const std::string_view value(reinterpret_cast<const char*>(scalar.value), scalar.length);
+    if (value.find('/') == std::string_view::npos) return;
+    const std::size_t start = cursor_.offset(event.start_mark.index);
+    const std::size_t end = cursor_.offset(event.end_mark.index);
+    if (!has_escaped_slash(text_.substr(start, end - start))) return;
+    throw source_.error(event.start_mark.line, "found unknown escape character");
+  }
+
   std::string_view text_;
+  Cursor cursor_;
   yaml_parser_t parser_{};
   const Source& source_;
 };
 
 class Event {
  public:
-  explicit Event(Parser& parser) { parser.next(event_); }
+  // By way of the other constructor, so that the destructor runs even when `next` throws.
+  explicit Event(Parser& parser) : Event() { parser.next(event_); }
   ~Event() { yaml_event_delete(&event_); }
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
@@ -91,6 +88,8 @@ class Event {
   const yaml_event_t* operator->() const { return &event_; }
 
  private:
+  Event() = default;
+
   yaml_event_t event_{};
 };
 
@@ -108,14 +107,17 @@ class Composer {
         add_alias(event);
         break;
       case YAML_SEQUENCE_START_EVENT:
-        open(event, YamlNode::Kind::sequence, event.data.sequence_start.anchor);
+        open(event, YamlNode::Kind::sequence, event.data.sequence_start.anchor,
+             event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE);
         break;
       case YAML_MAPPING_START_EVENT:
-        open(event, YamlNode::Kind::mapping, event.data.mapping_start.anchor);
+        open(event, YamlNode::Kind::mapping, event.data.mapping_start.anchor,
+             event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE);
         break;
       case YAML_SEQUENCE_END_EVENT:
       case YAML_MAPPING_END_EVENT:
         open_.pop_back();
+        flow_.pop_back();
         break;
       case YAML_DOCUMENT_END_EVENT:
       case YAML_STREAM_END_EVENT:
@@ -151,6 +153,12 @@ class Composer {
     node.value = text_of(scalar.value, scalar.length);
     node.tag = text_of(scalar.tag);
     node.plain = scalar.plain_implicit != 0;
+    // Where go-yaml sees a question mark in a flow collection, a key begins.
+    if (!flow_.empty() && flow_.back() && scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+        node.value.find('?') != std::string::npos) {
+      throw source_.error(node.line, "did not find expected ',' or ']' before '?'")
+          .set_hint("put the value in quotes");
+    }
     remember(scalar.anchor, node);
   }
 
@@ -164,7 +172,7 @@ class Composer {
     node.target = found->second;
   }
 
-  void open(const yaml_event_t& event, YamlNode::Kind kind, const yaml_char_t* anchor) {
+  void open(const yaml_event_t& event, YamlNode::Kind kind, const yaml_char_t* anchor, bool flow) {
     if (open_.size() >= static_cast<std::size_t>(max_depth)) {
       throw source_.error(event.start_mark.line,
                           fmt::format("nested more than {} deep", max_depth));
@@ -172,11 +180,13 @@ class Composer {
     YamlNode& node = add(event, kind);
     remember(anchor, node);
     open_.push_back(&node);
+    flow_.push_back(flow);
   }
 
   const Source& source_;
   YamlTree tree_;
   std::vector<YamlNode*> open_;
+  std::vector<bool> flow_;  ///< whether each of those is written in brackets or braces
   std::unordered_map<std::string, const YamlNode*> anchors_;
 };
 
@@ -188,18 +198,36 @@ YamlTree compose(std::string_view text, const Source& source) {
   return std::move(composer).tree();
 }
 
+void put_back_colons(YamlTree& tree, std::string_view stand_in) {
+  for (YamlNode& node : tree.nodes) {
+    std::size_t at = 0;
+    while ((at = node.value.find(stand_in, at)) != std::string::npos) {
+      node.value.replace(at, stand_in.size(), ":");
+    }
+  }
+}
+
 }  // namespace
 
 YamlTree parse_yaml(std::string_view text, const Source& source) {
   // Each round mends one scalar; the budget keeps a text full of them from taking quadratic time.
   constexpr std::size_t budget = 256U << 20U;
   std::string mended;
+  std::string stand_in;
   for (std::size_t read = text.size();; read += text.size() + 1) {
     try {
-      return compose(text, source);
-    } catch (const EscapedApostrophe& escape) {
-      if (read > budget) throw source.error(0, "too many escaped apostrophes");
-      mended = without_escaped_apostrophes(text, escape.offset);
+      YamlTree tree = compose(text, source);
+      if (!stand_in.empty()) put_back_colons(tree, stand_in);
+      return tree;
+    } catch (const Mendable& found) {
+      if (read > budget) throw source.error(0, "too many escapes that YAML doesn't know");
+      if (found.what == Mendable::What::apostrophe) {
+        mended = without_escaped_apostrophes(text, found.offset);
+      } else {
+        if (stand_in.empty()) stand_in = unused_character(text);
+        if (stand_in.empty()) throw source.error(0, "found unexpected ':'");
+        mended = std::string(text).replace(found.offset, 1, stand_in);
+      }
       text = mended;
     }
   }

@@ -1,0 +1,130 @@
+#include "document/yaml.h"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+using crossover::Error;
+using crossover::document::json_text;
+using crossover::document::load;
+using crossover::document::load_stream;
+using nlohmann::json;
+
+namespace {
+
+json value(const std::string& text) { return load("v: " + text + "\n", "t.yaml")["v"]; }
+
+std::string failure(std::string_view text) {
+  try {
+    load_stream(text, "t.yaml");
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return "no error";
+}
+
+const std::string at = "unable to read 't.yaml': t.yaml:";
+
+}  // namespace
+
+TEST_CASE("scalars mean what go-yaml v2 takes them for") {
+  const std::vector<std::pair<std::string, json>> table{
+      {"y", true},
+      {"Off", false},
+      {"yEs", "yEs"},
+      {"~", nullptr},
+      {"''", ""},
+      {"0644", 420},
+      {"-0x1F", -31},
+      {"0o17", 15},
+      {"0b101", 5},
+      {"0b-101", -5},
+      {"08", 8},
+      {"1_000", 1000},
+      {"0xZ", "0xZ"},
+      {"9223372036854775807", 9223372036854775807},
+      {"9223372036854775808", 9223372036854775808.0},
+      {"+1", 1},
+      {"1e3", 1000},
+      {"1.", 1},
+      {".5", 0.5},
+      {".1_0", 0.1},
+      {"._1", "._1"},
+      {"1e400", "1e400"},
+      {"1e-400", 0},
+      {"4611686018427387904.0", 4611686018427388000},
+      {"12:30", "12:30"},
+      {"2001-01-01", "2001-01-01"},
+      {"!!str 12", "12"},
+      {"!!int '3'", 3},
+      {"! 12", "12"},
+      {"!!float 3", 3},
+      {"!mine 12", "12"},
+      {"!!binary aGk=", "hi"},
+      {"\"it\\'s \\'\"", "it's '"},
+      {"[a:, b]", {"a:", "b"}},
+      {"!!timestamp 2001-01-01", "2001-01-01"}};
+  for (const auto& [text, wanted] : table) {
+    CAPTURE(text);
+    CHECK(value(text) == wanted);
+    CHECK(value(text).type_name() == std::string(wanted.type_name()));
+  }
+}
+
+TEST_CASE("keys become their text, merges stand where they are, the last of equal keys wins") {
+  CHECK(load("{yes: 1, 0x10: 2, 1.50: 3, 1e6: 4, 2001-01-01: 5}", "t") ==
+        json({{"true", 1}, {"16", 2}, {"1.5", 3}, {"1e+06", 4}, {"2001-01-01", 5}}));
+  CHECK(load("a: &a {p: 1, q: 2}\nb: {p: 3, <<: *a, q: 4}\n", "t")["b"] ==
+        json({{"p", 1}, {"q", 4}}));
+  CHECK(load("a: &a {p: 1}\nb: {<<: [*a, {p: 9, r: 9}]}\n", "t")["b"] ==
+        json({{"p", 1}, {"r", 9}}));
+  CHECK(load("a: 1\na: 2\n", "t") == json({{"a", 2}}));
+  CHECK(load("'<<': 1\n", "t") == json({{"<<", 1}}));
+}
+
+TEST_CASE("broken documents are refused with file and line") {
+  CHECK(failure("a: 1\nb: \"\\q\"\n") == at + "2: found unknown escape character");
+  CHECK(failure("a: \"\\/\"\n") == at + "1: found unknown escape character");
+  CHECK(failure("a: 1\n---\nb: *x\n") == at + "3: unknown anchor 'x' referenced");
+  CHECK(failure("a: &a [*a]\n") == at + "1: anchor 'a' value contains itself");
+  CHECK(failure("a: .nan\n") == at + "1: unsupported value: NaN");
+  CHECK(failure("? [a]\n: 1\n") == at + "1: invalid map key: only a scalar can be one");
+  CHECK(failure("~: 1\n") == at + "1: unsupported map key '~'");
+  CHECK(failure("<<: 3\n") == at + "1: map merge requires map or sequence of maps as the value");
+  CHECK(failure("a: !!int x\n") == at + "1: cannot decode a !!str as a !!int");
+  CHECK(failure("a: !!binary \"a\"\n") == at + "1: !!binary value contains invalid base64 data");
+  CHECK(failure("a: 1\n--- b\n") == at + "2: only a comment may follow '---' on its line");
+  CHECK(failure("{\"a\": 1,\n \"b\": [1,]]\n").starts_with(at + "2: "));
+  CHECK(failure("a: \xFF\n").starts_with(at + "1: "));
+  CHECK(failure(std::string(9U << 20U, ' ')) == "unable to read 't.yaml': larger than 8 MiB");
+}
+
+TEST_CASE("depth and aliases are bounded") {
+  CHECK(load_stream(std::string(900, '[') + std::string(900, ']'), "t").size() == 1);
+  CHECK(failure(std::string(5000, '[')) == at + "1: nested more than 1000 deep");
+  std::string deep;
+  for (int i = 0; i < 5000; ++i) deep += "{\"a\":";
+  CHECK(failure(deep).find("nested more than 1000 deep") != std::string::npos);
+  std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n";
+  for (int i = 1; i < 9; ++i) {
+    const std::string last = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + last;
+    for (int j = 0; j < 8; ++j) bomb += "," + last;
+    bomb += "]\n";
+  }
+  CHECK(failure(bomb).find("document contains excessive aliasing") != std::string::npos);
+}
+
+TEST_CASE("a stream is divided as kubectl divides it") {
+  CHECK(load_stream("---\na: 1\n---\n# none\n--- # why\nb: 2\r\n", "t") ==
+        std::vector<json>{{{"a", 1}}, {{"b", 2}}});
+  CHECK(load_stream("{\"a\":1} {\"b\":2}\n{\"c\":3}", "t").size() == 3);
+  CHECK(load_stream("{\"a\":1}\n---\nb: 2\n", "t").size() == 2);
+  CHECK(load_stream("{a: 1}\n", "t") == std::vector<json>{{{"a", 1}}});
+  CHECK(load_stream("{\"a\": \"\\ud800\\ud83d\\ude00\"}", "t")[0]["a"] == "\uFFFD😀");
+  CHECK(load_stream("\xEF\xBB\xBF{\"a\": 1}", "t").size() == 1);
+  CHECK(load_stream("a: |+\n  x", "t")[0]["a"] == "x\n");
+  CHECK_THROWS_WITH(load("", "t"), "unable to read 't': it holds no document, not one document");
+  CHECK(json_text({{"a", 1}}) == "{\n  \"a\": 1\n}\n");
+}

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -94,6 +93,11 @@ bool succeeded(const PGresult* result) {
   }
 }
 
+bool is_copy(const PGresult* result) {
+  const ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
+}
+
 std::vector<const char*> pointers(const std::vector<Param>& params) {
   std::vector<const char*> out;
   out.reserve(params.size());
@@ -134,12 +138,6 @@ void Connection::fail(const PGresult* result) const {
   throw statement_error(options_, get(), result);
 }
 
-Result Connection::checked(PGresult* raw) const {
-  Result result = own(raw);
-  if (!succeeded(result.get())) fail(result.get());
-  return result;
-}
-
 void Connection::refuse_while_copying() const {
   if (copying_) {
     throw Error(ErrorKind::failure, "unable to run a statement on '" + describe(options_) +
@@ -147,37 +145,58 @@ void Connection::refuse_while_copying() const {
   }
 }
 
+// PQexec would do, but it returns the last result: where the server ends a session it sends the
+// reason first, and "server closed the connection" would hide it.
+Result Connection::finish_statement(int sent) {
+  if (sent != 1) fail(nullptr);
+  Result first_error;
+  Result last;
+  while (PGresult* raw = PQgetResult(get())) {
+    last = own(raw);
+    if (is_copy(raw)) return last;
+    if (!first_error && !succeeded(raw)) first_error = last;
+    if (broken()) break;
+  }
+  if (first_error || !last) fail(first_error.get());
+  return last;
+}
+
+Result Connection::without_copy(Result result) {
+  if (!is_copy(result.get())) return result;
+  if (PQresultStatus(result.get()) == PGRES_COPY_IN) {
+    PQputCopyEnd(get(), "not expected");
+  } else {
+    char* row = nullptr;
+    while (PQgetCopyData(get(), &row, 0) > 0) PQfreemem(row);
+  }
+  discard_copy();
+  throw Error(ErrorKind::failure, "unable to run a statement on '" + describe(options_) +
+                                      "': a copy was started where none is expected");
+}
+
 Result Connection::execute(const Statement& statement) {
   refuse_while_copying();
-  const auto values = pointers(statement.params);
-  const int count = static_cast<int>(values.size());
-  PGresult* result = statement.prepared.empty()
-                         ? PQexecParams(get(), statement.sql.c_str(), count, nullptr, values.data(),
-                                        nullptr, nullptr, 0)
-                         : PQexecPrepared(get(), statement.prepared.c_str(), count, values.data(),
-                                          nullptr, nullptr, 0);
-  return checked(result);
+  return without_copy(finish_statement(send(statement)));
 }
 
 Result Connection::execute_batch(std::string_view sql) {
   refuse_while_copying();
-  return checked(PQexec(get(), std::string(sql).c_str()));
+  return without_copy(finish_statement(PQsendQuery(get(), std::string(sql).c_str())));
 }
 
 void Connection::prepare(std::string_view name, std::string_view sql) {
   refuse_while_copying();
-  checked(PQprepare(get(), std::string(name).c_str(), std::string(sql).c_str(), 0, nullptr));
+  finish_statement(
+      PQsendPrepare(get(), std::string(name).c_str(), std::string(sql).c_str(), 0, nullptr));
 }
 
-void Connection::send(const Statement& statement) {
+int Connection::send(const Statement& statement) {
   const auto values = pointers(statement.params);
   const int count = static_cast<int>(values.size());
-  const int sent = statement.prepared.empty()
-                       ? PQsendQueryParams(get(), statement.sql.c_str(), count, nullptr,
-                                           values.data(), nullptr, nullptr, 0)
-                       : PQsendQueryPrepared(get(), statement.prepared.c_str(), count,
-                                             values.data(), nullptr, nullptr, 0);
-  if (sent != 1) fail(nullptr);
+  return statement.prepared.empty() ? PQsendQueryParams(get(), statement.sql.c_str(), count,
+                                                        nullptr, values.data(), nullptr, nullptr, 0)
+                                    : PQsendQueryPrepared(get(), statement.prepared.c_str(), count,
+                                                          values.data(), nullptr, nullptr, 0);
 }
 
 // Reads while it writes: with both sides' socket buffers full, two peers that only write would wait
@@ -234,7 +253,9 @@ std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements)
     Mode& operator=(const Mode&) = delete;
   };
   const Mode mode(get());
-  for (const Statement& statement : statements) send(statement);
+  for (const Statement& statement : statements) {
+    if (send(statement) != 1) fail(nullptr);
+  }
   if (PQpipelineSync(get()) != 1) fail(nullptr);
   flush();
   return receive(statements.size());
@@ -242,21 +263,18 @@ std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements)
 
 void Connection::start_copy(std::string_view sql, ExecStatusType expected) {
   refuse_while_copying();
-  const Result result = own(PQexec(get(), std::string(sql).c_str()));
-  if (PQresultStatus(result.get()) != expected) fail(result.get());
+  const Result result = finish_statement(PQsendQuery(get(), std::string(sql).c_str()));
+  if (PQresultStatus(result.get()) != expected) {
+    without_copy(result);
+    throw Error(ErrorKind::failure,
+                "unable to run a statement on '" + describe(options_) + "': it started no copy");
+  }
   copying_ = true;
 }
 
 Result Connection::end_copy() {
   copying_ = false;
-  Result last;
-  while (PGresult* raw = PQgetResult(get())) {
-    Result result = own(raw);
-    if (!last || succeeded(last.get())) last = std::move(result);
-    if (broken()) break;
-  }
-  if (!last || !succeeded(last.get())) fail(last.get());
-  return last;
+  return finish_statement(1);
 }
 
 void Connection::discard_copy() noexcept {

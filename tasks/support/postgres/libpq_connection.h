@@ -47,8 +47,6 @@ class Connection {
   /// The COPY is over and its results are swallowed, whatever they are. Never throws.
   void discard_copy() noexcept;
 
-  /// Returns a result that succeeded; throws for another.
-  Result checked(PGresult* result) const;
   [[noreturn]] void fail(const PGresult* result) const;
 
  private:
@@ -57,7 +55,11 @@ class Connection {
   };
   void await_connection();
   void refuse_while_copying() const;
-  void send(const Statement& statement);
+  int send(const Statement& statement);
+  /// Takes all results of what was sent (`sent`: libpq's answer to sending): the first error is
+  /// thrown, else the last result returned, or the one that starts a COPY.
+  Result finish_statement(int sent);
+  Result without_copy(Result result);
   void flush();
   std::vector<Rows> receive(std::size_t count);
 

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <map>
+#include <memory>
 #include <thread>
 
 #include "base/error.h"
@@ -25,6 +27,14 @@ Error error_of(Body body) {
   }
   FAIL("nothing was thrown");
   throw std::logic_error("unreachable");
+}
+
+/// One server per version for all sections of a test, each of which runs the test case anew.
+PostgresServer& shared_server(int version) {
+  static std::map<int, std::unique_ptr<PostgresServer>> servers;
+  auto& server = servers[version];
+  if (!server) server = std::make_unique<PostgresServer>(version);
+  return *server;
 }
 
 std::string failed(const Session& session, const std::string& cause) {
@@ -52,10 +62,11 @@ TEST_CASE("a session runs statements on every supported server") {
 }
 
 TEST_CASE("what a session can do") {
-  const int version = GENERATE(12, 15, 17, 18);
-  PostgresServer server(version);
+  PostgresServer& server = shared_server(GENERATE(12, 15, 17, 18));
   Session session = server.connect();
-  session.batch("CREATE TABLE public.t (id int PRIMARY KEY, name text)");
+  session.batch(
+      "DROP TABLE IF EXISTS public.t, public.u; CREATE TABLE public.t (id int PRIMARY KEY, name "
+      "text)");
 
   SECTION("a failed statement keeps SQLSTATE, message and detail, and shows no statement") {
     session.query("INSERT INTO public.t VALUES (1, $1)", {"secret-canary"});

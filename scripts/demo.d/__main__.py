@@ -1,0 +1,228 @@
+"""The program behind scripts/demo; see there."""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import load
+import programs
+import report
+import screen
+import world
+from journey import Hold, Step, Stop, journey
+
+BUDGET_SECONDS = 120
+
+
+class Demo:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.work = world.fresh_folder(arguments.work.resolve())
+        self.commands = world.Commands(self.work / 'set-up.log')
+        self.facts = report.Facts()
+        self.load = self.sandbox = self.registry = self.programs = None
+        self.screen = screen.Screen(lambda: self.load.status() if self.load else {})
+        self.approved = ''
+
+    def part(self, name: str, work, *parameters):
+        """A part of the set-up with its time."""
+        self.screen.begin(name)
+        try:
+            result = work(*parameters)
+        except BaseException:
+            self.screen.done('failed', good=False)
+            raise
+        self.facts.parts.append((name, self.screen.done()))
+        return result
+
+    # ---- set-up
+
+    def set_up(self) -> None:
+        script = str(world.ROOT / 'scripts')
+        self.part('packages', self.commands.run, f'{script}/install-packages', 'build', 'sandbox')
+        build = self.arguments.build
+        if build is None:
+            build = world.ROOT / 'build/release'
+            self.part('build', self.build, build)
+        image = world.CACHE / 'images/crossover.tar'
+        self.part("Crossover's image", self.commands.run, f'{script}/image', str(build), str(image))
+        self.sandbox = world.Sandbox(self.commands)
+        self.part('sandbox', self.sandbox.up, image)
+        self.registry = world.Registry(self.sandbox, self.commands, self.work)
+        self.part('the registry, as it was', self.registry.fresh)
+        self.programs = programs.Programs(
+            build, self.registry.configuration(), self.work,
+            {'KUBECONFIG': self.sandbox.kubeconfig, 'PATH': f'{world.CACHE}/bin:{os.environ["PATH"]}',
+             'REGISTRY_TOKEN': 'demo'})
+
+    def build(self, build: pathlib.Path) -> None:
+        cache = {'CCACHE_BASEDIR': str(world.ROOT), 'CCACHE_NOHASHDIR': '1'}
+        self.commands.run('cmake', '--preset', 'release', '-B', str(build), environment=cache)
+        self.commands.run('cmake', '--build', str(build), '-j2', environment=cache)
+
+    def start_load(self) -> None:
+        url = f'http://{self.sandbox.node_address()}'
+        self.load = load.Load(world.CACHE / 'bin/registry-load', self.work, url, world.HOST, self.arguments.rate)
+        self.part('32 writers', self.load.start)
+
+    # ---- the migration
+
+    def migrate(self) -> None:
+        began = time.monotonic()
+        for item in journey(self.arguments.seconds, self.arguments.writes):
+            if isinstance(item, Stop):
+                self.programs.stop_followers()
+                continue
+            self.load.phase(item.phase)
+            if isinstance(item, Hold):
+                self.hold(item)
+            elif item.background:
+                self.programs.follow(item)
+            else:
+                self.step(item)
+            self.facts.steps += 1
+        self.facts.parts.append(('migration', time.monotonic() - began))
+
+    def hold(self, item: Hold) -> None:
+        self.screen.begin(f'load: {item.phase}')
+        began = time.monotonic()
+        while (elapsed := time.monotonic() - began) < item.seconds or self.load.status().get('acked', 0) < item.writes:
+            if not self.load.running():
+                raise programs.StepFailed(f'the load has ended by itself; log: {self.load.log}')
+            self.programs.check_followers()
+            if elapsed > item.seconds + BUDGET_SECONDS:
+                raise programs.StepFailed(f'fewer than {item.writes:,} acknowledged writes in {elapsed:.0f} s')
+            time.sleep(0.1)
+        self.screen.done()
+
+    def step(self, step: Step) -> None:
+        self.screen.begin(step.title)
+        approval = ('--approved-plan', self.approved) if step.live and self.approved else ()
+        try:
+            outcome = self.programs.run(step, approval)
+        except programs.StepFailed:
+            self.screen.done('failed', good=False)
+            raise
+        paused = outcome.document.get('metrics', {}).get('paused_seconds')
+        self.screen.done(outcome.changed if paused is None else f'{paused * 1000:.0f} ms')
+        self.approved = outcome.document.get('plan_sha256', '') if step.gate else ''
+        if step.live:
+            self.facts.side = step.live
+            self.facts.moves.append((step.phase, outcome.document))
+
+    # ---- the end
+
+    def settle(self) -> None:
+        """Ends the load and compares, whatever happened before."""
+        if self.programs:
+            self.programs.stop_followers()
+        if not self.load:
+            return
+        self.facts.load = self.load.stop()
+        sides = [self.facts.side]
+        if self.facts.problems:
+            # It ended half-way: the database that the service writes to may be the other one.
+            sides.append('new' if self.facts.side == 'old' else 'old')
+        for side in sides:
+            try:
+                found = self.registry.check(side, self.load.journal)
+            except RuntimeError as error:
+                self.screen.say(f'{error}')
+                continue
+            if not self.facts.check or found['differences'] < self.facts.check['differences']:
+                self.facts.check, self.facts.side = found, side
+
+    def look_for_leftovers(self) -> None:
+        found = self.registry.leftovers()
+        if found:
+            self.facts.problems.append(f'still bears {world.TEMPORARY_LABEL}: {", ".join(found[:10])}')
+
+    def tear_down(self) -> None:
+        if self.arguments.keep or not self.sandbox:
+            return
+        if not self.sandbox.was_up:
+            self.part('sandbox down', self.sandbox.down)
+
+    def run(self) -> None:
+        self.set_up()
+        self.start_load()
+        self.migrate()
+        self.look_for_leftovers()
+
+    def tell(self) -> int:
+        for line in report.lines(self.facts):
+            self.screen.say(line)
+        complaints = self.facts.complaints()
+        self.screen.say('')
+        for complaint in complaints:
+            self.screen.say(self.screen.paint(complaint, '31'))
+        if self.arguments.keep and self.sandbox:
+            self.screen.say(KEPT.format(kubectl=self.sandbox.kubectl, kubeconfig=self.sandbox.kubeconfig,
+                                        work=self.work, namespace=world.NAMESPACE, script=self.sandbox.script))
+        passed = self.facts.steps + (2 if not complaints else 0)
+        self.screen.say(f'results and logs: {self.work}')
+        self.screen.say(f'demo: {passed} passed, {len(complaints)} failed')
+        (self.work / 'summary.json').write_text(json.dumps({**vars(self.facts), 'complaints': complaints}, indent=1),
+                                                encoding='utf-8')
+        return 1 if complaints else 0
+
+
+KEPT = """it is still running; to look at it:
+  export KUBECONFIG={kubeconfig}
+  {kubectl} --namespace {namespace} get all
+  cd {work}    # crossover.yaml is there
+  {script} down    # when done"""
+
+
+def interrupted(number, _frame):
+    # As an exception it passes every `finally`, which end what was started.
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog='scripts/demo', description='Moves a live service to another database and '
+                                     'back home, under load, in a real cluster.')
+    parser.add_argument('--quick', action='store_true', help='less load between the moves')
+    parser.add_argument('--rate', type=float, default=350, help='writes a second (default 350)')
+    parser.add_argument('--keep', action='store_true', help='leave the cluster running at the end')
+    parser.add_argument('--build', type=pathlib.Path, help='a build to use instead of making build/release')
+    parser.add_argument('--work', type=pathlib.Path, default=world.ROOT / 'build/demo',
+                        help='folder of results and logs (default build/demo)')
+    arguments = parser.parse_args()
+    arguments.seconds, arguments.writes = (3, 3000) if arguments.quick else (8, 22000)
+    if arguments.build:
+        arguments.build = arguments.build.resolve()
+    return arguments
+
+
+def main() -> int:
+    arguments = parse()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    demo = Demo(arguments)
+    code = 1
+    try:
+        try:
+            demo.run()
+        except (programs.StepFailed, RuntimeError) as error:
+            demo.facts.problems.append(str(error).splitlines()[0])
+            demo.screen.say('\n'.join(f'    {line}' for line in str(error).splitlines()))
+        finally:
+            demo.settle()
+        demo.tear_down()
+        code = demo.tell()
+    except KeyboardInterrupt:
+        demo.screen.say('interrupted')
+        demo.tear_down()
+        code = 130
+    finally:
+        demo.screen.close()
+    return code
+
+
+sys.exit(main())

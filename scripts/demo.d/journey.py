@@ -1,0 +1,110 @@
+"""The steps of the demo, in order: the pipelines migrate, rollback, migrate's last part, return-home and cleanup.
+
+`phase` is the word under which the load sums up its latencies from then on. tests/test_journey.py holds the order
+against pipelines/.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One run of a program."""
+
+    phase: str
+    task: str
+    verb: str
+    arguments: tuple = ()
+    # Where the service's writes are once it is done.
+    live: str = ''
+    # Runs beside the steps that follow, until `Stop`.
+    background: bool = False
+    # Its result's plan hash approves the next changing step.
+    gate: bool = False
+
+    @property
+    def title(self) -> str:
+        return ' '.join((self.task, self.verb, *self.arguments))
+
+
+@dataclasses.dataclass(frozen=True)
+class Hold:
+    """Only load, so that there is something to lose: for some seconds, and until so many writes were acknowledged."""
+
+    phase: str
+    seconds: float
+    writes: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Stop:
+    """Ends what runs in the background."""
+
+
+def journey(seconds: float, writes: int) -> list:
+    """`seconds` of load between the moves, and so many acknowledged writes before the way home."""
+    follow = Step('sync', 'data-sync', 'follow', background=True)
+    reverse = Step('reverse', 'data-sync', 'follow', ('--reverse',), background=True)
+    return [
+        Hold('before', seconds),
+        *migrate(follow),
+        Step('switch 1', 'route-switch', 'plan', gate=True),
+        Stop(),
+        Step('switch 1', 'route-switch', 'switch', live='new'),
+        reverse,
+        Hold('on the new side', seconds),
+        Stop(),
+        Step('rollback', 'route-switch', 'rollback', live='old'),
+        follow,
+        Hold('back on the old side', seconds),
+        Step('switch 2', 'route-switch', 'plan', gate=True),
+        Stop(),
+        Step('switch 2', 'route-switch', 'switch', live='new'),
+        reverse,
+        Step('after', 'seed-verify', 'check', ('--phase', 'full', '--target', 'route')),
+        Hold('after', seconds, writes),
+        *return_home(),
+        Hold('at home', seconds),
+        *cleanup(),
+        Hold('cleaned up', seconds / 2),
+    ]
+
+
+def migrate(follow: Step) -> list:
+    return [
+        Step('provision', 'nsp-apply', 'apply'),
+        Step('provision', 'db-provision', 'apply'),
+        Step('provision', 'nsp-apply', 'prove'),
+        Step('provision', 'seed-verify', 'check', ('--phase', 'schema')),
+        Step('provision', 'seed-verify', 'check', ('--phase', 'seeds')),
+        Step('provision', 'seed-verify', 'check', ('--phase', 'anonymous', '--target', 'check')),
+        Step('sync', 'data-sync', 'preflight'),
+        Step('sync', 'data-sync', 'start'),
+        follow,
+        Step('sync', 'data-sync', 'verify'),
+        Step('backup', 'backup-install', 'apply'),
+        Step('backup', 'backup-install', 'check'),
+        Step('backup', 'seed-verify', 'check', ('--phase', 'full', '--target', 'check')),
+        Step('reverse', 'data-sync', 'start', ('--reverse',)),
+    ]
+
+
+def return_home() -> list:
+    return [
+        Step('return home', 'nsp-apply', 'apply', ('--home',)),
+        Step('return home', 'db-provision', 'apply', ('--adopt-history',)),
+        Step('return home', 'db-provision', 'apply', ('--home',)),
+        Step('return home', 'data-sync', 'verify'),
+        Stop(),
+        Step('switch home', 'route-switch', 'rollback', live='old'),
+    ]
+
+
+def cleanup() -> list:
+    return [
+        Step('cleanup', 'data-sync', 'finish'),
+        Step('cleanup', 'data-sync', 'remove'),
+        Step('cleanup', 'backup-install', 'remove'),
+        Step('cleanup', 'db-provision', 'remove'),
+        Step('cleanup', 'nsp-apply', 'remove'),
+    ]

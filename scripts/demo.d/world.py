@@ -1,0 +1,160 @@
+"""The sandbox and, in it, the registry as it was before the migration."""
+
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'crossover'
+FIXTURE = ROOT / 'tests/fixtures/registry'
+NAMESPACE, HOST = 'registry', 'registry.example'
+TEMPORARY_LABEL = 'app=platsrv-registry-flyway'
+DATABASES = {'old': 'registry-patroni', 'new': 'registry-patroni-flyway'}
+POOLER = 'registry-pooler'
+
+
+class Commands:
+    """Programs of the set-up, their output in one log."""
+
+    def __init__(self, log: pathlib.Path):
+        self.log = log
+
+    def run(self, *command, environment=None) -> None:
+        with open(self.log, 'ab') as out:
+            code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
+                                  env={**os.environ, **(environment or {})}, check=False).returncode
+        if code != 0:
+            last = self.log.read_text(encoding='utf-8', errors='replace').rstrip().splitlines()[-15:]
+            raise RuntimeError('\n'.join([f"unable to run '{' '.join(map(str, command))}': exit {code}", *last,
+                                          f'log: {self.log}']))
+
+
+class Sandbox:
+    def __init__(self, commands: Commands):
+        self.commands, self.script = commands, str(ROOT / 'scripts/sandbox')
+        self.kubectl = str(CACHE / 'bin/kubectl')
+        self.was_up = subprocess.run([self.script, 'status'], capture_output=True, check=False).returncode == 0
+
+    def up(self, image: pathlib.Path) -> None:
+        self.commands.run(self.script, 'up')
+        self.commands.run(self.script, 'load-image', str(image))
+
+    def down(self) -> None:
+        self.commands.run(self.script, 'down', '--purge')
+
+    @property
+    def kubeconfig(self) -> str:
+        return subprocess.run([self.script, 'kubeconfig'], check=True, capture_output=True, text=True).stdout.strip()
+
+    def command(self, *arguments) -> list:
+        return [self.kubectl, '--kubeconfig', self.kubeconfig, *arguments]
+
+    def get(self, *arguments) -> str:
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"unable to run 'kubectl {' '.join(arguments)}': {done.stderr.strip()}")
+        return done.stdout
+
+    def node_address(self) -> str:
+        node = json.loads(self.get('get', 'nodes', '-o', 'json'))['items'][0]
+        return next(found['address'] for found in node['status']['addresses'] if found['type'] == 'InternalIP')
+
+
+class Registry:
+    """The service, and direct access to its databases for the check."""
+
+    def __init__(self, sandbox: Sandbox, commands: Commands, work: pathlib.Path):
+        self.sandbox, self.commands, self.work = sandbox, commands, work
+
+    def fresh(self) -> None:
+        """As before the migration, whatever an earlier run has left."""
+        if self.sandbox.get('get', 'namespace', NAMESPACE, '--ignore-not-found'):
+            self.commands.run(str(FIXTURE / 'setup/down'), self.sandbox.kubeconfig)
+        self.commands.run(str(FIXTURE / 'setup/up'), self.sandbox.kubeconfig)
+        self.make_pooler_certificate()
+
+    def make_pooler_certificate(self) -> None:
+        """What a team's certificate authority would issue: the API checks the pooler's name."""
+        domain = f'{POOLER}.{NAMESPACE}'
+        with tempfile.TemporaryDirectory() as folder:
+            self.commands.run(self.sandbox.script, 'cert', folder, POOLER, POOLER, domain, f'{domain}.svc')
+            secret = self.sandbox.get(
+                '--namespace', NAMESPACE, 'create', 'secret', 'generic', f'{POOLER}-tls', '--dry-run=client', '-o',
+                'json', *(f'--from-file={folder}/{name}' for name in ('tls.crt', 'tls.key', 'ca.crt')))
+        made = json.loads(secret)
+        key, value = TEMPORARY_LABEL.split('=')
+        made['metadata']['labels'] = {key: value}
+        subprocess.run(self.sandbox.command('create', '-f', '-'), input=json.dumps(made), text=True, check=True,
+                       capture_output=True)
+
+    def configuration(self) -> pathlib.Path:
+        """crossover.yaml with this instance's address of the router. Its paths are relative, so its folder is the
+        work folder, where links lead to what it names."""
+        for name in ('openshift', 'chart', 'manifests'):
+            link = self.work / name
+            if not link.is_symlink():
+                link.symlink_to(FIXTURE / name)
+        text = (FIXTURE / 'crossover.yaml').read_text(encoding='utf-8')
+        target = self.work / 'crossover.yaml'
+        target.write_text(text.replace('10.99.0.2', self.sandbox.node_address()), encoding='utf-8')
+        return target
+
+    @contextlib.contextmanager
+    def forwarded(self, side: str):
+        """The port on 127.0.0.1 that leads to a database's leader."""
+        command = self.sandbox.command('--namespace', NAMESPACE, 'port-forward', f'service/{DATABASES[side]}', ':5432')
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            line = process.stdout.readline()
+            found = re.search(r'127\.0\.0\.1:(\d+)', line)
+            if not found:
+                process.terminate()
+                raise RuntimeError(f"unable to reach '{DATABASES[side]}': {process.stderr.read().strip()}")
+            yield int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
+
+    def check(self, side: str, journal: pathlib.Path) -> dict:
+        """What registry-check finds in that database."""
+        secret = json.loads(self.sandbox.get('--namespace', NAMESPACE, 'get', 'secret', 'registry-patroni-creds', '-o',
+                                             'json'))
+        password = base64.b64decode(secret['data']['superuser-password']).decode()
+        output = self.work / f'check-{side}.json'
+        with self.forwarded(side) as port:
+            done = subprocess.run(
+                [str(CACHE / 'bin/registry-check'), '--dsn', f'host=localhost port={port} dbname=registry user=postgres',
+                 '--journal', str(journal), '--json', str(output)],
+                env={**os.environ, 'PGPASSWORD': password, 'PGSSLMODE': 'verify-full',
+                     'PGSSLROOTCERT': str(self.authority())},
+                capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1):
+            raise RuntimeError(f'unable to check the {side} database: {done.stderr.strip()}')
+        return json.loads(output.read_text(encoding='utf-8'))
+
+    def authority(self) -> pathlib.Path:
+        secret = json.loads(self.sandbox.get('--namespace', NAMESPACE, 'get', 'secret', 'registry-patroni-tls', '-o',
+                                             'json'))
+        path = self.work / 'ca.crt'
+        path.write_bytes(base64.b64decode(secret['data']['ca.crt']))
+        return path
+
+    def leftovers(self) -> list:
+        """What still bears the temporary label, of all kinds; volumes' claims may stay (cleanup.keepVolumes)."""
+        kinds = self.sandbox.get('api-resources', '--namespaced', '--verbs=list', '-o', 'name').split()
+        kinds = [kind for kind in kinds if not kind.startswith(('events', 'persistentvolumeclaims'))]
+        found = self.sandbox.get('--namespace', NAMESPACE, 'get', ','.join(kinds), '-l', TEMPORARY_LABEL, '-o', 'name',
+                                 '--ignore-not-found')
+        return found.split()
+
+
+def fresh_folder(folder: pathlib.Path) -> pathlib.Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -150,8 +150,4 @@ json load(std::string_view text, const std::string& name) {
 
 json load_file(const std::string& path) { return only(load_stream_file(path), path); }
 
-std::string json_text(const json& value) {
-  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace crossover::document

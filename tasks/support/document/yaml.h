@@ -23,7 +23,8 @@ std::vector<nlohmann::json> load_stream_file(const std::string& path);
 nlohmann::json load(std::string_view text, const std::string& name);
 nlohmann::json load_file(const std::string& path);
 
-/// The text of a JSON value with indentation and a final line end; strings that aren't valid UTF-8
+/// The text of a JSON value with indentation and a final line end. Floats have their shortest exact
+/// form (nlohmann's own text now and then has a digit too many); strings that aren't valid UTF-8
 /// get U+FFFD.
 std::string json_text(const nlohmann::json& value);
 

@@ -126,5 +126,13 @@ TEST_CASE("a stream is divided as kubectl divides it") {
   CHECK(load_stream("\xEF\xBB\xBF{\"a\": 1}", "t").size() == 1);
   CHECK(load_stream("a: |+\n  x", "t")[0]["a"] == "x\n");
   CHECK_THROWS_WITH(load("", "t"), "unable to read 't': it holds no document, not one document");
+}
+
+TEST_CASE("JSON is written with the shortest form of each float") {
   CHECK(json_text({{"a", 1}}) == "{\n  \"a\": 1\n}\n");
+  CHECK(json_text(json::array({json::object(), json::array(), {{"k", {1, "x"}}}})) ==
+        "[\n  {},\n  [],\n  {\n    \"k\": [\n      1,\n      \"x\"\n    ]\n  }\n]\n");
+  CHECK(json_text(json::array({824833.49669, 9.1306e-3, 1.746114328e20, 0.0, 1e-7, 2.5})) ==
+        "[\n  824833.49669,\n  0.0091306,\n  1.746114328e+20,\n  0,\n  1e-07,\n  2.5\n]\n");
+  CHECK(json_text("a\xFF\"") == "\"a\uFFFD\\\"\"\n");
 }

@@ -1,0 +1,207 @@
+#include "cutover/route.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "kube/gitops.h"
+#include "kube/object.h"
+
+namespace crossover::cutover {
+namespace {
+
+using nlohmann::json;
+
+bool is_http_route(const json& object) { return object.value("kind", "") == "HTTPRoute"; }
+
+// A backendRef means a Service of the same namespace unless it says otherwise.
+bool names_service(const json& reference, const std::string& service) {
+  return reference.value("kind", "Service") == "Service" && reference.value("group", "").empty() &&
+         reference.value("name", "") == service;
+}
+
+std::string current_backends_text(const json& object) {
+  json list = json::array();
+  for (const Backend& backend : route_backends(object)) {
+    list.push_back({{"service", backend.service}, {"weight", backend.weight}});
+  }
+  return list.dump();
+}
+
+json guarded_patch(const json& object) {
+  json patch = json::array();
+  patch.push_back({{"op", "test"},
+                   {"path", "/metadata/resourceVersion"},
+                   {"value", kube::text_at(object, "/metadata/resourceVersion")}});
+  if (!object.at("metadata").contains("annotations")) {
+    patch.push_back({{"op", "add"}, {"path", "/metadata/annotations"}, {"value", json::object()}});
+  }
+  patch.push_back({{"op", "add"},
+                   {"path", "/metadata/annotations/crossover~1previous-backends"},
+                   {"value", current_backends_text(object)}});
+  return patch;
+}
+
+// `to` takes the place and weight of `from`; where it is a backend already, it takes the weights of
+// both.
+json moved(const json& references, const std::string& from, const std::string& to) {
+  const bool there = std::any_of(references.begin(), references.end(),
+                                 [&](const json& one) { return names_service(one, to); });
+  json result = json::array();
+  for (json reference : references) {
+    if (names_service(reference, from)) {
+      if (there) {
+        continue;
+      }
+      reference["name"] = to;
+    } else if (names_service(reference, to) && reference.value("weight", 1) == 0) {
+      reference["weight"] = 1;
+    }
+    result.push_back(std::move(reference));
+  }
+  return result;
+}
+
+bool contains_service(const json& references, const std::string& service) {
+  return std::any_of(references.begin(), references.end(),
+                     [&](const json& one) { return names_service(one, service); });
+}
+
+[[noreturn]] void throw_no_backend(const json& object, const std::string& from,
+                                   const std::string& to) {
+  throw Error(ErrorKind::precondition,
+              fmt::format("unable to patch '{}': no backend is service '{}'",
+                          kube::ref_of(object).text(), from),
+              fmt::format("it leads to {}; correct route.oldService and route.newService in "
+                          "crossover.yaml, or lead it to '{}' yourself",
+                          current_backends_text(object), to));
+}
+
+json http_route_patch(const json& object, const std::string& from, const std::string& to) {
+  json patch = guarded_patch(object);
+  bool found = false;
+  bool change = false;
+  const json& rules = kube::at(object, "/spec/rules");
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const json references = rules[i].value("backendRefs", json::array());
+    if (contains_service(references, from)) {
+      change = true;
+      patch.push_back({{"op", "replace"},
+                       {"path", fmt::format("/spec/rules/{}/backendRefs", i)},
+                       {"value", moved(references, from, to)}});
+    }
+    found = found || contains_service(references, to);
+  }
+  if (change) {
+    return patch;
+  }
+  if (!found) {
+    throw_no_backend(object, from, to);
+  }
+  return json::array();
+}
+
+json openshift_route_patch(const json& object, const std::string& from, const std::string& to) {
+  const json& first = kube::at(object, "/spec/to");
+  const json& others = kube::at(object, "/spec/alternateBackends");
+  json all = json::array({first});
+  for (const json& other : others) {
+    all.push_back(other);
+  }
+  if (!contains_service(all, from)) {
+    if (!contains_service(all, to)) {
+      throw_no_backend(object, from, to);
+    }
+    return json::array();
+  }
+  const json after = moved(all, from, to);
+  json patch = guarded_patch(object);
+  patch.push_back({{"op", "replace"}, {"path", "/spec/to"}, {"value", after.at(0)}});
+  if (after.size() == 1 && !others.is_null()) {
+    patch.push_back({{"op", "remove"}, {"path", "/spec/alternateBackends"}});
+  } else if (!others.is_null()) {
+    json rest = json::array();
+    for (std::size_t i = 1; i < after.size(); ++i) {
+      rest.push_back(after[i]);
+    }
+    patch.push_back({{"op", "replace"}, {"path", "/spec/alternateBackends"}, {"value", rest}});
+  }
+  return patch;
+}
+
+}  // namespace
+
+std::vector<Backend> route_backends(const json& object) {
+  std::vector<Backend> backends;
+  const auto add = [&backends](const json& reference, std::int64_t otherwise) {
+    const Backend backend{reference.value("name", ""), reference.value("weight", otherwise)};
+    if (std::find(backends.begin(), backends.end(), backend) == backends.end()) {
+      backends.push_back(backend);
+    }
+  };
+  if (is_http_route(object)) {
+    for (const json& rule : kube::at(object, "/spec/rules")) {
+      for (const json& reference : rule.value("backendRefs", json::array())) {
+        add(reference, 1);
+      }
+    }
+    return backends;
+  }
+  add(kube::at(object, "/spec/to"), 100);
+  for (const json& reference : kube::at(object, "/spec/alternateBackends")) {
+    add(reference, 0);
+  }
+  return backends;
+}
+
+json route_patch(const json& object, const std::string& from, const std::string& to) {
+  return is_http_route(object) ? http_route_patch(object, from, to)
+                               : openshift_route_patch(object, from, to);
+}
+
+RouteControl::RouteControl(kube::Client& client, config::Route route, std::string ns)
+    : client_(client), route_(std::move(route)), ns_(std::move(ns)) {}
+
+kube::Ref RouteControl::ref() const {
+  if (route_.kind == config::RouteKind::http_route) {
+    return {"gateway.networking.k8s.io/v1", "HTTPRoute", ns_, route_.name};
+  }
+  return {"route.openshift.io/v1", "Route", ns_, route_.name};
+}
+
+json RouteControl::read() const {
+  json object = client_.get(ref());
+  kube::refuse_gitops_owned(object);
+  return object;
+}
+
+bool RouteControl::lead_to_new() { return lead(route_.old_service, route_.new_service); }
+bool RouteControl::lead_to_old() { return lead(route_.new_service, route_.old_service); }
+
+bool RouteControl::lead(const std::string& from, const std::string& to) {
+  if (!client_.find({"v1", "Service", ns_, to})) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to lead '{}' to service '{}': the service does not exist",
+                            ref().text(), to),
+                "run `db-provision apply`, or correct the route section of crossover.yaml");
+  }
+  for (int attempt = 1;; ++attempt) {
+    const json patch = route_patch(read(), from, to);
+    if (patch.empty()) {
+      return false;
+    }
+    try {
+      client_.patch(ref(), kube::PatchType::json, patch, {});
+      return true;
+    } catch (const Error& error) {
+      // Somebody has written in between (a failed test is 422, a conflict 409): look again.
+      if ((error.http_status() != 409 && error.http_status() != 422) || attempt == 5) {
+        throw;
+      }
+    }
+  }
+}
+
+}  // namespace crossover::cutover

@@ -1,0 +1,361 @@
+#include "cutover/switch.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/stop_point.h"
+#include "cutover/cutover_lock.h"
+#include "cutover/recovery.h"
+#include "cutover/switch_guards.h"
+#include "cutover/window.h"
+#include "sync/gate.h"
+#include "sync/state.h"
+
+namespace crossover::cutover {
+namespace {
+
+using postgres::Session;
+
+std::vector<const sync::Database*> both(const sync::Databases& databases) {
+  return {&databases.old_db, &databases.new_db};
+}
+
+class Switch {
+ public:
+  Switch(const sync::Databases& databases, Fleet& fleet, const SwitchOptions& options,
+         const Clock& clock, Log& log, const StopRequest& stop)
+      : databases_(databases),
+        fleet_(fleet),
+        options_(options),
+        clock_(clock),
+        log_(log),
+        stop_(stop),
+        old_window_(databases.old_db),
+        new_window_(databases.new_db),
+        source_(window(from()).open("switch")),
+        target_(databases.at(options.to).open("switch")) {}
+
+  SwitchReport run() {
+    sync::require_migration(source_, databases_.at(from()).describe());
+    const auto state = sync::require_migration(target_, databases_.at(options_.to).describe());
+    lock();
+    settle();
+    if (sync::gate_state(target_) == sync::GateState::open) {
+      finish_clearing();
+      return report_;
+    }
+    require_gates();
+    prepare(state.apply_token);
+    move();
+    clear();
+    report_.changed = true;
+    return report_;
+  }
+
+ private:
+  Side from() const { return sync::other(options_.to); }
+
+  const CancellableDatabase& window(Side side) const {
+    return side == Side::old_side ? old_window_ : new_window_;
+  }
+
+  void lock() {
+    if (fleet_.empty()) {
+      throw Error(ErrorKind::precondition, "unable to switch: there is no pooler",
+                  "make it with `db-provision apply`");
+    }
+    lock_.reset();
+    lock_ = std::make_unique<CutoverLock>(both(databases_), options_.migration, LockMode::task,
+                                          options_.lock_patience, clock_);
+    fleet_.set_fence([this] { require_lock(); });
+    stop_point("switch-locked");
+    token_ = sync::new_token();
+    take_tokens();
+    stop_point("switch-owner-taken");
+  }
+
+  void require_lock() const {
+    if (!lock_) {
+      throw Error(ErrorKind::locked, "unable to go on: the lock of the cutover is lost");
+    }
+    lock_->throw_if_stale();
+  }
+
+  // Both tokens, in both databases: what a former task or follower still has under way ends or is
+  // refused.
+  void take_tokens() {
+    for (Session* session : {&target_, &source_}) {
+      sync::take_owner(*session, token_);
+      sync::take_drainer(*session, token_);
+    }
+  }
+
+  // What a broken switch left is finished or undone first, as the guards would.
+  void settle() {
+    fleet_.expel_others(Deadline(clock_, std::chrono::seconds(5)));
+    const Facts facts = read_facts(databases_, options_.migration);
+    bool paused = false;
+    bool astray = false;
+    const Verdict verdict = crash_rule(facts, options_.initial);
+    for (const PoolerState& state : fleet_.states(Deadline(clock_, std::chrono::seconds(5)))) {
+      paused = paused || state.paused;
+      astray = astray || state.target != verdict.side;
+    }
+    if (!paused && !astray && verdict.kind == Verdict::Kind::serve) {
+      return;
+    }
+    log_.info("an earlier switch did not end: bringing the service back first");
+    const Recovered recovered = recover(databases_, fleet_, recovery(), clock_, log_);
+    if (recovered.verdict.kind == Verdict::Kind::wait) {
+      throw Error(ErrorKind::precondition,
+                  fmt::format("unable to switch: {}", recovered.verdict.reason),
+                  "look at `route-switch status`");
+    }
+    report_.recovered = true;
+    take_tokens();  // the recovery had some of its own
+  }
+
+  RecoveryOptions recovery() const {
+    RecoveryOptions recovery;
+    recovery.migration = options_.migration;
+    recovery.initial = options_.initial;
+    return recovery;
+  }
+
+  // The service is at the target already; at most the notes of a switch that died are left.
+  void finish_clearing() {
+    const auto row = sync::require_migration(target_, databases_.at(options_.to).describe());
+    if (!row.moving_to.empty()) {
+      clear();
+    }
+  }
+
+  void require_gates() {
+    const sync::GateState source = sync::gate_state(source_);
+    const sync::GateState target = sync::gate_state(target_);
+    if (source != sync::GateState::open || target != sync::GateState::closed) {
+      throw Error(
+          ErrorKind::precondition,
+          fmt::format("unable to switch to the {} database: the gate of the {} database is {} and "
+                      "that of the {} one {}",
+                      sync::name(options_.to), sync::name(from()), sync::name(source),
+                      sync::name(options_.to), sync::name(target)),
+          "run `data-sync start` and wait for `data-sync status` to say following");
+    }
+  }
+
+  void prepare(const Secret& apply_token) {
+    tables_ = sync::read_tables(source_);
+    for (Session* session : {&source_, &target_}) {
+      if (!options_.plan_sha256.empty()) {
+        sync::set_plan(*session, token_, options_.plan_sha256);
+      }
+      sync::set_moving_to(*session, token_, options_.to);
+    }
+    stop_point("switch-recorded");
+    const sync::Databases window{old_window_, new_window_};
+    drain_.emplace(window, sync::direction_to(options_.to), tables_, apply_token, token_, log_);
+    const Deadline deadline(clock_, options_.drain_budget);
+    sync::DrainReport last;
+    do {
+      stop_.throw_if_requested();
+      if (deadline.passed()) {
+        throw Error(
+            ErrorKind::timeout,
+            fmt::format("unable to switch: the last drain still had {} changed keys", last.keys),
+            "wait until the service writes less, then run this step again");
+      }
+      last = drain_->run();
+      ++report_.drains;
+    } while (last.keys > options_.small_drain || report_.drains < 2);
+    const bool yields = lower_deadlock_timeout(source_);
+    require_quiet_source(source_, tables_, options_.pause_budget / 2, yields);
+    stop_point("switch-drained");
+    stop_.throw_if_requested();
+  }
+
+  void mark(std::string_view name) {
+    const Clock::Monotonic now = clock_.now();
+    report_.phases.push_back({std::string(name), phase_wall_, now - phase_start_});
+    phase_start_ = now;
+    phase_wall_ = clock_.wall();
+  }
+
+  void in_budget(const Deadline& deadline) const {
+    if (deadline.passed()) {
+      throw Error(ErrorKind::timeout, over_budget());
+    }
+  }
+
+  std::string over_budget() const {
+    return fmt::format(
+        "the pause took longer than {} ms",
+        std::chrono::duration_cast<std::chrono::milliseconds>(options_.pause_budget).count());
+  }
+
+  // From the first PAUSE to the last RESUME.
+  void move() {
+    const Deadline deadline(clock_, options_.pause_budget);
+    const Clock::Monotonic start = phase_start_ = clock_.now();
+    phase_wall_ = clock_.wall();
+    try {
+      leave_source(deadline);
+    } catch (Error& error) {
+      if (!committed_after_all(error, deadline)) {
+        throw;
+      }
+    }
+    arrive();
+    report_.paused = clock_.now() - start;
+  }
+
+  void leave_source(const Deadline& deadline) {
+    const Watchdog watchdog(old_window_, new_window_, deadline);
+    fleet_.pause(deadline);
+    mark("pause");
+    stop_point("switch-paused");
+    require_lock();
+    sync::close_gate(source_, tables_, token_,
+                     std::max<Duration>(deadline.left() / 2, std::chrono::milliseconds(1)));
+    mark("close");
+    stop_point("switch-closed");
+    report_.last_drain =
+        drain_->finish(token_, options_.sequence_margin, [&](std::string_view phase) {
+          mark(phase);
+          if (phase != "open") {
+            in_budget(deadline);
+            require_lock();
+          }
+        });
+    stop_point("switch-opened");
+  }
+
+  // Behind the commit there is no way but forward: only the target can be written.
+  void arrive() {
+    try {
+      fleet_.retarget(options_.to, Deadline(clock_, options_.pause_budget));
+      mark("retarget");
+      stop_point("switch-retargeted");
+      fleet_.resume(Deadline(clock_, options_.pause_budget));
+    } catch (const Error& error) {
+      log_.warning("{}: trying again by the crash rule", error.text());
+      bring_back(error);
+    }
+    mark("resume");
+    stop_point("switch-resumed");
+  }
+
+  // Asks the databases where the service is and brings it up there. Returns whether that is the
+  // target; otherwise improves `error` for the caller to throw.
+  bool committed_after_all(Error& error, const Deadline& deadline) {
+    const bool late = deadline.passed();
+    log_.warning("{}: asking the databases where the service is", error.text());
+    const Side side = bring_back(error);
+    if (side == options_.to) {
+      return true;
+    }
+    if (late || error.kind() == ErrorKind::timeout) {
+      error = Error(
+          ErrorKind::timeout,
+          fmt::format(
+              "unable to switch to the {} database within {} ms: {}", sync::name(options_.to),
+              std::chrono::duration_cast<std::chrono::milliseconds>(options_.pause_budget).count(),
+              error.text()),
+          fmt::format("the service runs on the {} database as before; run this step again "
+                      "when less is written, or raise switch.pauseBudget",
+                      sync::name(from())));
+    }
+    return false;
+  }
+
+  Side bring_back(const Error& cause) {
+    drain_.reset();  // ends what it has open; its locks would be in our own way
+    const Deadline patience(clock_, std::chrono::seconds(30));
+    while (true) {
+      try {
+        lock_reachable();
+        const Recovered recovered = recover(databases_, fleet_, recovery(), clock_, log_);
+        if (recovered.verdict.kind != Verdict::Kind::wait) {
+          return recovered.verdict.side;
+        }
+        log_.warning("the poolers stay paused: {}", recovered.verdict.reason);
+      } catch (const Error& error) {
+        log_.warning("the poolers stay as they are: {}", error.text());
+      }
+      if (patience.passed() || stop_.requested()) {
+        throw Error(ErrorKind::failure,
+                    fmt::format("unable to bring the service back: {}", cause.text()),
+                    "the guards beside the poolers go on trying; see `route-switch status`")
+            .set_sqlstate(cause.sqlstate());
+      }
+      clock_.sleep(std::chrono::milliseconds(100));
+    }
+  }
+
+  // Where one side can't be reached its lock can't be had either; the crash rule knows what may be
+  // done without it.
+  void lock_reachable() {
+    if (lock_ && lock_->fresh()) {
+      return;
+    }
+    const Facts facts = read_facts(databases_, options_.migration);
+    std::vector<const sync::Database*> reachable;
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      if (facts.at(side).reachable) {
+        reachable.push_back(&databases_.at(side));
+      }
+    }
+    // What is left of the stale one would stand in the way of the new one, so it goes first; until
+    // there is a new one nothing may be commanded.
+    lock_.reset();
+    lock_ = std::make_unique<CutoverLock>(reachable, options_.migration, LockMode::task,
+                                          options_.lock_patience, clock_);
+  }
+
+  void clear() {
+    // The sessions may be older than a failover or a recovery: look with new ones.
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      Session session = databases_.at(side).open("switch");
+      sync::take_owner(session, token_);
+      sync::set_phase(session, token_, options_.to == Side::new_side ? "switched" : "following");
+      sync::set_moving_to(session, token_, std::nullopt);
+    }
+    stop_point("switch-cleared");
+  }
+
+  const sync::Databases& databases_;
+  Fleet& fleet_;
+  const SwitchOptions& options_;
+  const Clock& clock_;
+  Log& log_;
+  const StopRequest& stop_;
+  CancellableDatabase old_window_;
+  CancellableDatabase new_window_;
+  Session source_;
+  Session target_;
+  std::unique_ptr<CutoverLock> lock_;
+  std::string token_;
+  std::vector<sync::SyncedTable> tables_;
+  std::optional<sync::Drain> drain_;
+  Clock::Monotonic phase_start_{};
+  Clock::Wall phase_wall_{};
+  SwitchReport report_;
+};
+
+}  // namespace
+
+SwitchReport run_switch(const sync::Databases& databases, Fleet& fleet,
+                        const SwitchOptions& options, const Clock& clock, Log& log,
+                        const StopRequest& stop) {
+  Switch task(databases, fleet, options, clock, log, stop);
+  try {
+    SwitchReport report = task.run();
+    fleet.set_fence([] {});
+    return report;
+  } catch (...) {
+    fleet.set_fence([] {});
+    throw;
+  }
+}
+
+}  // namespace crossover::cutover

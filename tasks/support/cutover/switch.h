@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/stop.h"
+#include "cutover/fleet.h"
+#include "sync/database.h"
+#include "sync/drain.h"
+
+namespace crossover::cutover {
+
+struct SwitchOptions {
+  std::string migration;
+  Side to = Side::new_side;
+  std::string plan_sha256;
+  Duration pause_budget = std::chrono::seconds(2);  ///< PAUSE to RESUME
+  /// Drains run before the pause until one has at most this many keys.
+  std::uint64_t small_drain = 2000;
+  Duration drain_budget = std::chrono::minutes(5);  ///< for becoming that small
+  std::int64_t sequence_margin = 1000;
+  Duration lock_patience = std::chrono::seconds(5);  ///< for a guard that is at work
+  std::optional<Side> initial;                       ///< see crash_rule
+};
+
+/// A step of the pause and how long it took.
+struct SwitchPhase {
+  std::string name;  ///< pause, close, drain, sequences, verify, open, retarget, resume
+  Clock::Wall start;
+  Duration duration{};
+};
+
+struct SwitchReport {
+  bool changed = false;    ///< false: the service was there already
+  bool recovered = false;  ///< a broken switch was finished or undone first
+  Duration paused{};       ///< PAUSE to RESUME
+  std::vector<SwitchPhase> phases;
+  sync::DrainReport last_drain;
+  std::uint64_t drains = 0;  ///< before the pause
+};
+
+/// Moves the writing of a service from one database to the other (DESIGN 6, step 3), or back: the
+/// same with the roles exchanged.
+///
+/// Under the cutover's lock and with the owner tokens of both databases: records the move in both;
+/// drains until little is left; pauses the poolers; closes the source's gate, which waits for every
+/// transaction that has written there; applies the rest, moves the sequences, compares, opens the
+/// target's gate and commits, in one transaction; retargets the poolers; resumes them. From PAUSE
+/// on everything that fails before that commit puts the service back where it was, and everything
+/// after it goes forward.
+///
+/// Errors: Error{timeout} when the pause budget was used up, the service then runs where it did;
+/// Error{precondition} when a guard speaks against it; Error{locked}; with SQLSTATE 08007 when the
+/// commit is in doubt and the target can't be asked: the poolers stay paused, and the guards decide
+/// when it answers. Not thread-safe.
+///
+/// Stop points, in order: switch-locked, switch-owner-taken, switch-recorded, switch-drained,
+/// switch-paused, switch-closed, (in the drain: drain-read, drain-applied), switch-before-commit,
+/// switch-committed, switch-opened, switch-retargeted, switch-resumed, switch-cleared. In a
+/// recovery: recover-before-reopen, recover-before-resume.
+SwitchReport run_switch(const sync::Databases& databases, Fleet& fleet,
+                        const SwitchOptions& options, const Clock& clock, Log& log,
+                        const StopRequest& stop);
+
+}  // namespace crossover::cutover

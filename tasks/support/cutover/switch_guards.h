@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "base/clock.h"
+#include "base/stop.h"
+#include "postgres/session.h"
+#include "sync/synced_table.h"
+
+namespace crossover::cutover {
+
+/// What would make the pause long or the close fail, looked at right before it. Throws
+/// Error{precondition} `unable to switch: <what>, by whom, since when` with a hint.
+///
+/// Transactions older than `longest` that may write, prepared transactions, and a vacuum of a
+/// synced table that `close_gate` can't push aside: with `deadlock_timeout` low an autovacuum
+/// yields (PostgreSQL manual, "The Autovacuum Daemon"), an anti-wraparound one never does.
+void require_quiet_source(postgres::Session& source, const std::vector<sync::SyncedTable>& tables,
+                          Duration longest, bool autovacuum_yields);
+
+/// Sets the session's deadlock_timeout low, so that an autovacuum in the way is cancelled soon.
+/// Returns false where the role may not (a superuser may, or SET granted from 15 on).
+bool lower_deadlock_timeout(postgres::Session& session);
+
+}  // namespace crossover::cutover

@@ -61,10 +61,6 @@ const VerbSpec* verb_of(const CommandLine& line, const TaskSpec& spec) {
     throw usage(spec.name, fmt::format("unknown verb '{}'", name),
                 document::did_you_mean(name, verb_names(spec)));
   }
-  if (line.arguments.size() > 1) {
-    throw usage(spec.name, fmt::format("unexpected argument '{}'", line.arguments[1]),
-                fmt::format("see '{} {} --help'", spec.name, name));
-  }
   return verb;
 }
 
@@ -93,6 +89,11 @@ const VerbSpec* check_command_line(const CommandLine& line, const TaskSpec& spec
   // The verb first: an option that is unknown may only be one of a verb that was misspelt.
   const VerbSpec* verb = verb_of(line, spec);
   refuse_unknown(line, spec, options);
+  // After that: what follows an unknown option may be its value.
+  if (line.arguments.size() > 1) {
+    throw usage(spec.name, fmt::format("unexpected argument '{}'", line.arguments[1]),
+                fmt::format("see '{} {} --help'", spec.name, verb->name));
+  }
   check_options(line, spec, options, verb);
   const auto asked_for = [&](const char* option) { return line.values.contains(option); };
   if (verb == nullptr && !asked_for("help") && !asked_for("version") &&

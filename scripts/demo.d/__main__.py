@@ -77,13 +77,11 @@ class Demo:
             if isinstance(item, Stop):
                 self.programs.stop_followers()
                 continue
-            self.load.phase(item.phase)
-            if isinstance(item, Hold):
-                self.hold(item)
-            elif item.background:
+            if isinstance(item, Step) and item.background:
                 self.programs.follow(item)
             else:
-                self.step(item)
+                self.load.phase(item.phase)
+                (self.hold if isinstance(item, Hold) else self.step)(item)
             self.facts.steps += 1
         self.facts.parts.append(('migration', time.monotonic() - began))
 

@@ -1,6 +1,7 @@
 """The steps of the demo, in order: the pipelines migrate, rollback, migrate's last part, return-home and cleanup.
 
-`phase` is the word under which the load sums up its latencies from then on. tests/test_journey.py holds the order
+`phase` is the word under which the load sums up its latencies from then on (what runs in the background leaves it
+alone). tests/test_journey.py holds the order
 against pipelines/.
 """
 
@@ -38,7 +39,7 @@ class Hold:
 
 @dataclasses.dataclass(frozen=True)
 class Stop:
-    """Ends what runs in the background."""
+    """Ends what runs in the background: a switch has taken its work over by then."""
 
 
 def journey(seconds: float, writes: int) -> list:
@@ -49,17 +50,17 @@ def journey(seconds: float, writes: int) -> list:
         Hold('before', seconds),
         *migrate(follow),
         Step('switch 1', 'route-switch', 'plan', gate=True),
-        Stop(),
         Step('switch 1', 'route-switch', 'switch', live='new'),
+        Stop(),
         reverse,
         Hold('on the new side', seconds),
-        Stop(),
         Step('rollback', 'route-switch', 'rollback', live='old'),
+        Stop(),
         follow,
         Hold('back on the old side', seconds),
         Step('switch 2', 'route-switch', 'plan', gate=True),
-        Stop(),
         Step('switch 2', 'route-switch', 'switch', live='new'),
+        Stop(),
         reverse,
         Step('after', 'seed-verify', 'check', ('--phase', 'full', '--target', 'route')),
         Hold('after', seconds, writes),
@@ -92,11 +93,10 @@ def migrate(follow: Step) -> list:
 def return_home() -> list:
     return [
         Step('return home', 'nsp-apply', 'apply', ('--home',)),
-        Step('return home', 'db-provision', 'apply', ('--adopt-history',)),
-        Step('return home', 'db-provision', 'apply', ('--home',)),
-        Step('return home', 'data-sync', 'verify'),
-        Stop(),
+        Step('return home', 'db-provision', 'apply', ('--home', '--adopt-history')),
+        Step('return home', 'data-sync', 'verify', ('--reverse',)),
         Step('switch home', 'route-switch', 'rollback', live='old'),
+        Stop(),
     ]
 
 

@@ -1,0 +1,252 @@
+#include "route-switch/apply.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/error.h"
+#include "cutover/guard.h"
+#include "cutover/route.h"
+#include "cutover/switch.h"
+#include "kube/evidence.h"
+#include "kube/lease.h"
+#include "kube/object.h"
+#include "postgres/advisory_lock.h"
+#include "route-switch/connections.h"
+#include "route-switch/plan.h"
+#include "route-switch/status.h"
+#include "route-switch/watch.h"
+#include "sync/state.h"
+
+namespace crossover::route_switch {
+namespace {
+
+using sync::Side;
+
+// One run of `switch` or `rollback`, with everything that it holds.
+class Move {
+ public:
+  Move(cli::TaskContext& context, Side to)
+      : context_(context),
+        to_(to),
+        connections_(context),
+        started_(rfc3339(context.clock().wall())) {
+    const config::Migration& config = context.config();
+    if (config.route && !context.options().flag("database-only")) {
+      route_.emplace(*connections_.client(), *config.route, connections_.client()->own_namespace());
+    }
+  }
+
+  cli::Plan plan() {
+    PlanInputs inputs;
+    inputs.to = to_;
+    postgres::Session session = connections_.databases().old_db.open("plan");
+    const sync::Migration state =
+        sync::require_migration(session, connections_.databases().old_db.describe());
+    stored_plan_ = state.moving_to == sync::name(to_) ? state.plan_sha256 : std::string();
+    inputs.tables = sync::read_tables(session);
+    inputs.poolers = connections_.fleet().names();
+    if (route_) {
+      inputs.route = route_->ref().text();
+      inputs.route_uid = kube::text_at(route_->read(), "/metadata/uid");
+    }
+    return make_plan(context_.config(), inputs);
+  }
+
+  void run() {
+    const cli::Plan plan = this->plan();
+    plan_sha256_ = plan.sha256();
+    if (!context_.confirm(plan, stored_plan_)) {
+      return;
+    }
+    try {
+      lock();
+      if (to_ == Side::new_side) {
+        lead_route();
+        move_database();
+        watch();
+      } else {
+        move_database();
+        lead_route();
+      }
+    } catch (const Error& error) {
+      record(error.kind() == ErrorKind::rolled_back ? "rolled-back" : "failed", error.text());
+      throw;
+    }
+    if (context_.result().changed()) {
+      record("done", {});
+    }
+  }
+
+ private:
+  // Keeps two runs of one migration apart. What is done is fenced by owner tokens, not by these.
+  void lock() {
+    const std::string& name = context_.config().name;
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      sessions_.push_back(connections_.databases().at(side).open("route-switch"));
+      postgres::lock(sessions_.back(), name, postgres::advisory_key(name));
+    }
+    if (connections_.client() != nullptr) {
+      kube::LeaseOptions options;
+      options.migration = name;
+      options.holder = kube::lease_holder("route-switch", context_.run_id());
+      // We hold the locks of both databases, so whoever held the Lease is dead.
+      options.take_over_if = [](const std::string&) { return true; };
+      lease_ = std::make_unique<kube::Lease>(*connections_.client(), options, context_.clock(),
+                                             context_.log());
+    }
+  }
+
+  void lead_route() {
+    if (!route_) {
+      return;
+    }
+    context_.phase("route", [this] {
+      const bool changed = to_ == Side::new_side ? route_->lead_to_new() : route_->lead_to_old();
+      const config::Route& route = *context_.config().route;
+      if (changed) {
+        context_.result().add_change(
+            route_->ref().text(), "led",
+            fmt::format("to service '{}'",
+                        to_ == Side::new_side ? route.new_service : route.old_service));
+      }
+      await_uptake(context_, connections_, to_);
+    });
+  }
+
+  void move_database() {
+    cutover::Fleet fleet = connections_.fleet();
+    if (to_ == Side::new_side) {
+      fleet.ping_check_entries();
+    }
+    cutover::SwitchOptions options;
+    const config::Migration& config = context_.config();
+    options.migration = config.name;
+    options.to = to_;
+    options.plan_sha256 = plan_sha256_;
+    options.pause_budget = config.cutover.pause_budget;
+    options.sequence_margin = config.sync.sequence_margin;
+    const cutover::SwitchReport report =
+        cutover::run_switch(connections_.databases(), fleet, options, context_.clock(),
+                            context_.log(), context_.stop());
+    for (const cutover::SwitchPhase& phase : report.phases) {
+      const auto length = std::chrono::duration_cast<Clock::Wall::duration>(phase.duration);
+      context_.result().add_phase({phase.name, phase.start, phase.start + length});
+      context_.result().set_metric(phase.name + "_seconds", seconds(phase.duration));
+    }
+    if (report.changed) {
+      context_.result().set_metric("paused_seconds", seconds(report.paused));
+      context_.result().set_metric("last_drain_rows",
+                                   static_cast<std::int64_t>(report.last_drain.rows));
+      context_.result().add_change("service", "moved",
+                                   fmt::format("to the {} database, paused for {:.0f} ms",
+                                               sync::name(to_), 1e3 * seconds(report.paused)));
+    }
+    if (report.recovered) {
+      context_.result().add_change("poolers", "recovered", "from a switch that had not ended");
+    }
+  }
+
+  // Several failures in a row: back to where it worked, keeping what was written since.
+  void watch() {
+    if (!route_ || !context_.result().changed()) {
+      return;
+    }
+    const std::string trouble = watch_health(context_, connections_);
+    if (trouble.empty()) {
+      return;
+    }
+    context_.log().warning("rolling back: {}", trouble);
+    to_ = Side::old_side;
+    move_database();
+    lead_route();
+    throw Error(
+        ErrorKind::rolled_back, fmt::format("unable to stay on the new database: {}", trouble),
+        "the service is on the old database and the old API again, with everything that was "
+        "written meanwhile");
+  }
+
+  void record(const std::string& outcome, const std::string& detail) noexcept {
+    try {
+      const nlohmann::json text = {{"to", std::string(sync::name(to_))}, {"detail", detail}};
+      for (const Side side : {Side::old_side, Side::new_side}) {
+        postgres::Session session = connections_.databases().at(side).open("evidence");
+        sync::append_evidence(session, {"route-switch", context_.verb(), context_.actor(), outcome,
+                                        plan_sha256_, started_, text.dump()});
+      }
+      if (connections_.client() != nullptr) {
+        kube::EvidenceLog log(*connections_.client(), {}, context_.config().name);
+        log.append({{"step", "route-switch " + context_.verb()},
+                    {"start", started_},
+                    {"end", rfc3339(context_.clock().wall())},
+                    {"actor", context_.actor()},
+                    {"plan_sha256", plan_sha256_},
+                    {"outcome", outcome},
+                    {"detail", detail}});
+      }
+    } catch (const std::exception& error) {
+      context_.log().warning("the evidence log is incomplete: {}", error.what());
+    }
+  }
+
+  cli::TaskContext& context_;
+  Side to_;
+  Connections connections_;
+  std::string started_;
+  std::optional<cutover::RouteControl> route_;
+  std::string stored_plan_;
+  std::string plan_sha256_;
+  std::vector<postgres::Session> sessions_;
+  std::unique_ptr<kube::Lease> lease_;
+};
+
+void run_guard(cli::TaskContext& context) {
+  Connections connections(context);
+  cutover::Fleet fleet = connections.fleet();
+  if (fleet.size() != 1) {
+    throw Error(ErrorKind::usage, "unable to guard: --pooler must name exactly one pooler");
+  }
+  if (context.options().flag("check")) {
+    const auto states = fleet.states(Deadline(context.clock(), std::chrono::seconds(3)));
+    if (!states.front().serving) {
+      throw Error(ErrorKind::precondition,
+                  "unable to serve: the pooler has not been told yet where it leads",
+                  "its guard asks the gates of both databases; see the guard's log");
+    }
+    return;
+  }
+  cutover::GuardOptions options;
+  options.migration = context.config().name;
+  const std::string& initial = context.options().text("initial-side");
+  if (initial != "unknown") {
+    options.initial = initial == "new" ? Side::new_side : Side::old_side;
+  }
+  cutover::Guard(connections.databases(), std::move(fleet), options, context.clock(), context.log())
+      .run(context.stop());
+}
+
+}  // namespace
+
+void run(cli::TaskContext& context) {
+  if (context.verb() == "guard") {
+    run_guard(context);
+  } else if (context.verb() == "status") {
+    Connections connections(context);
+    report_status(context, connections);
+  } else if (context.verb() == "plan") {
+    context.result().set_plan(Move(context, Side::new_side).plan());
+  } else if (context.verb() == "switch") {
+    Move(context, Side::new_side).run();
+  } else {
+    if (context.options().flag("accept-loss")) {
+      throw Error(
+          ErrorKind::failure,
+          "unable to roll back with --accept-loss: this version only rolls back without loss",
+          "bring the new database up again and run `route-switch rollback`");
+    }
+    Move(context, Side::old_side).run();
+  }
+}
+
+}  // namespace crossover::route_switch

@@ -1,0 +1,71 @@
+#include "route-switch/plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+
+namespace crossover::route_switch {
+namespace {
+
+using nlohmann::json;
+
+json tables_payload(const std::vector<sync::SyncedTable>& tables) {
+  json list = json::array();
+  for (const sync::SyncedTable& table : tables) {
+    list.push_back({{"table", table.table.text()},
+                    {"policy", std::string(sync::name(table.policy))},
+                    {"key", table.key},
+                    {"columns", table.columns},
+                    {"types", table.types}});
+  }
+  return list;
+}
+
+cli::PlanStep route_step(const config::Migration& config, const PlanInputs& inputs) {
+  const bool forward = inputs.to == sync::Side::new_side;
+  const std::string& from = forward ? config.route->old_service : config.route->new_service;
+  const std::string& to = forward ? config.route->new_service : config.route->old_service;
+  return {"lead",
+          inputs.route,
+          fmt::format("from service '{}' to service '{}'", from, to),
+          {{"from", from}, {"to", to}}};
+}
+
+cli::PlanStep database_step(const config::Migration& config, const PlanInputs& inputs) {
+  const auto budget =
+      std::chrono::duration_cast<std::chrono::milliseconds>(config.cutover.pause_budget);
+  return {"move",
+          fmt::format("service to the {} database", sync::name(inputs.to)),
+          fmt::format("{} tables, paused for at most {} ms at pooler {}", inputs.tables.size(),
+                      budget.count(), fmt::join(inputs.poolers, ", ")),
+          {{"to", std::string(sync::name(inputs.to))},
+           {"pauseBudgetMs", budget.count()},
+           {"sequenceMargin", config.sync.sequence_margin},
+           {"tables", tables_payload(inputs.tables)}}};
+}
+
+}  // namespace
+
+cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
+  const bool forward = inputs.to == sync::Side::new_side;
+  cli::Plan plan(fmt::format("{} migration '{}' {} the {} database",
+                             forward ? "switch" : "roll back", config.name, "to",
+                             sync::name(inputs.to)));
+  if (!inputs.route_uid.empty()) {
+    plan.set_input("routeUid", inputs.route_uid);
+  }
+  const bool with_route = !inputs.route.empty();
+  if (forward && with_route) {
+    plan.add(route_step(config, inputs));
+  }
+  plan.add(database_step(config, inputs));
+  if (!forward && with_route) {
+    plan.add(route_step(config, inputs));
+  }
+  return plan;
+}
+
+}  // namespace crossover::route_switch

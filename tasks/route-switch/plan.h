@@ -1,0 +1,28 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/plan.h"
+#include "config/migration.h"
+#include "sync/database.h"
+#include "sync/synced_table.h"
+
+namespace crossover::route_switch {
+
+/// What a switch's plan is made from: what is wanted, and the identity of what it is done to.
+struct PlanInputs {
+  sync::Side to = sync::Side::new_side;
+  std::vector<sync::SyncedTable> tables;  ///< with their policies
+  std::vector<std::string> poolers;       ///< names, for people; not part of the hash
+  std::string route;                      ///< "route/web"; empty: left alone
+  std::string route_uid;
+};
+
+/// The steps of `switch` (to the new side: first the route, then the database) or `rollback` (the
+/// other way round). Pure; the hash depends on nothing that the service changes by running.
+cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs);
+
+}  // namespace crossover::route_switch

@@ -1,0 +1,80 @@
+#include "route-switch/status.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cutover/crash_rule.h"
+#include "cutover/recovery.h"
+#include "cutover/route.h"
+
+namespace crossover::route_switch {
+namespace {
+
+using sync::Side;
+
+void report_databases(cli::TaskContext& context, const cutover::Facts& facts) {
+  cli::Table table{"databases", {"side", "gate", "moving to", "task at work", "problem"}, {}};
+  for (const Side side : {Side::old_side, Side::new_side}) {
+    const cutover::SideFacts& one = facts.at(side);
+    table.rows.push_back({std::string(sync::name(side)),
+                          one.reachable ? std::string(sync::name(one.gate)) : "unknown",
+                          one.moving_to ? std::string(sync::name(*one.moving_to)) : "-",
+                          one.task_at_work ? "yes" : "no", one.problem});
+  }
+  context.result().add_table(std::move(table));
+  const cutover::Verdict verdict = cutover::crash_rule(facts, Side::old_side);
+  const bool decided = verdict.kind != cutover::Verdict::Kind::wait;
+  context.result().set_report("live", decided ? std::string(sync::name(verdict.side)) : "unknown");
+  context.result().add_check(
+      "database", decided ? cli::CheckOutcome::pass : cli::CheckOutcome::warn,
+      decided ? fmt::format("the service lives on the {} database", sync::name(verdict.side))
+              : verdict.reason);
+}
+
+void report_poolers(cli::TaskContext& context, Connections& connections) {
+  cli::Table table{"poolers", {"pooler", "leads to", "side", "state"}, {}};
+  try {
+    cutover::Fleet fleet = connections.fleet();
+    const auto names = fleet.names();
+    const auto states = fleet.states(Deadline(context.clock(), std::chrono::seconds(5)));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      table.rows.push_back(
+          {names[i], states[i].serving ? states[i].leads_to : "-",
+           states[i].target ? std::string(sync::name(*states[i].target)) : "-",
+           !states[i].serving ? "not told yet" : (states[i].paused ? "paused" : "running")});
+    }
+  } catch (const Error& error) {
+    context.result().add_check("poolers", cli::CheckOutcome::warn, error.text());
+  }
+  context.result().add_table(std::move(table));
+}
+
+void report_route(cli::TaskContext& context, Connections& connections) {
+  if (!context.config().route || connections.client() == nullptr) {
+    return;
+  }
+  try {
+    const cutover::RouteControl route(*connections.client(), *context.config().route,
+                                      connections.client()->own_namespace());
+    cli::Table table{"route", {"service", "weight"}, {}};
+    for (const cutover::Backend& backend :
+         cutover::route_backends(connections.client()->get(route.ref()))) {
+      table.rows.push_back({backend.service, std::to_string(backend.weight)});
+    }
+    context.result().add_table(std::move(table));
+  } catch (const Error& error) {
+    context.result().add_check("route", cli::CheckOutcome::warn, error.text());
+  }
+}
+
+}  // namespace
+
+void report_status(cli::TaskContext& context, Connections& connections) {
+  report_databases(context, cutover::read_facts(connections.databases(), context.config().name));
+  report_poolers(context, connections);
+  report_route(context, connections);
+}
+
+}  // namespace crossover::route_switch

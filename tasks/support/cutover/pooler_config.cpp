@@ -41,7 +41,7 @@ std::string settings(const PoolerSpec& spec) {
       "listen_port = {}\n"
       "unix_socket_dir =\n"
       "auth_type = scram-sha-256\n"
-      "auth_file = /etc/crossover/auth/users.txt\n"
+      "auth_file = /etc/crossover-auth/users.txt\n"
       "admin_users = {}\n"
       "pool_mode = transaction\n"
       "max_prepared_statements = {}\n"
@@ -60,8 +60,8 @@ std::string settings(const PoolerSpec& spec) {
   if (!pooler.tls_secret.empty()) {
     text +=
         "client_tls_sslmode = require\n"
-        "client_tls_cert_file = /etc/crossover/tls/tls.crt\n"
-        "client_tls_key_file = /etc/crossover/tls/tls.key\n";
+        "client_tls_cert_file = /etc/crossover-tls/tls.crt\n"
+        "client_tls_key_file = /etc/crossover-tls/tls.key\n";
   }
   return text;
 }

@@ -44,7 +44,7 @@ json server_config(const PoolerServer& server, const std::string& side) {
           {"database", server.target.database},
           {"credentials",
            {{"user", server.migration.user},
-            {"passwordFile", fmt::format("/etc/crossover/auth/{}-password", side)}}},
+            {"passwordFile", fmt::format("/etc/crossover-auth/{}-password", side)}}},
           {"tls", tls}};
 }
 
@@ -112,9 +112,9 @@ json restricted() {
 
 json pooler_container(const PoolerSpec& spec) {
   json mounts = {{{"name", "config"}, {"mountPath", "/etc/pgbouncer"}, {"readOnly", true}},
-                 {{"name", "auth"}, {"mountPath", "/etc/crossover/auth"}, {"readOnly", true}}};
+                 {{"name", "auth"}, {"mountPath", "/etc/crossover-auth"}, {"readOnly", true}}};
   if (!spec.pooler.tls_secret.empty()) {
-    mounts.push_back({{"name", "tls"}, {"mountPath", "/etc/crossover/tls"}, {"readOnly", true}});
+    mounts.push_back({{"name", "tls"}, {"mountPath", "/etc/crossover-tls"}, {"readOnly", true}});
   }
   return {
       {"name", "pgbouncer"},
@@ -149,7 +149,7 @@ json guard_container(const PoolerSpec& spec) {
         {"failureThreshold", 3}}},
       {"volumeMounts",
        {{{"name", "config"}, {"mountPath", "/etc/crossover"}, {"readOnly", true}},
-        {{"name", "auth"}, {"mountPath", "/etc/crossover/auth"}, {"readOnly", true}}}},
+        {{"name", "auth"}, {"mountPath", "/etc/crossover-auth"}, {"readOnly", true}}}},
       {"resources", {{"requests", {{"cpu", "20m"}, {"memory", "32Mi"}}}}},
       {"securityContext", restricted()}};
 }

@@ -51,7 +51,7 @@ class Programs:
         with open(result, 'wb') as out, open(log, 'wb') as err:
             try:
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                           env=self.environment, start_new_session=True)
+                                           cwd=self.config.parent, env=self.environment, start_new_session=True)
             except OSError as error:
                 raise StepFailed(f"unable to run '{program}': {error.strerror}") from None
         return process, result, log

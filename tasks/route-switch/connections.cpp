@@ -63,7 +63,6 @@ Connections::~Connections() = default;
 cutover::PgbouncerOptions Connections::options_of(const std::string& name, const std::string& host,
                                                   int port) const {
   const config::Migration& config = context_.config();
-  const std::string ns = client_ ? client_->own_namespace() : context_.namespace_name();
   cutover::PgbouncerOptions options;
   options.name = name;
   options.admin.host = host;
@@ -78,8 +77,8 @@ cutover::PgbouncerOptions Connections::options_of(const std::string& name, const
     options.entry = config.databases.old_side->database;
   }
   options.folder = context_.options().text("pooler-folder");
-  options.old_target = cutover::pooler_target(*config.databases.old_side, ns);
-  options.new_target = cutover::pooler_target(*config.databases.new_side, ns);
+  options.old_target = cutover::pooler_target(*config.databases.old_side);
+  options.new_target = cutover::pooler_target(*config.databases.new_side);
   if (config.databases.application) {
     const postgres::EndpointContext endpoint{client_.get(), context_.namespace_name(),
                                              kube::in_cluster(), context_.log()};

@@ -74,9 +74,11 @@ std::string pooler_selector(const std::string& pooler) {
   return "app.kubernetes.io/name=" + pooler;
 }
 
-PoolerTarget pooler_target(const config::Database& database, const std::string& ns) {
+PoolerTarget pooler_target(const config::Database& database) {
   if (!database.service.empty()) {
-    return {fmt::format("{}.{}.svc", database.service, ns), database.port, database.database};
+    const std::string& name = database.tls.server_name;
+    const bool longer_name = name.starts_with(database.service + ".");
+    return {longer_name ? name : database.service, database.port, database.database};
   }
   if (database.host.empty()) {
     throw Error(ErrorKind::usage,

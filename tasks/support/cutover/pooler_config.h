@@ -49,9 +49,11 @@ inline constexpr const char* pooler_admin_key = "admin-password";
 /// The label by which the pods of a pooler are found, "app.kubernetes.io/name=NAME".
 std::string pooler_selector(const std::string& pooler);
 
-/// Where the pooler's entry leads for a configured database: its Service's name in the cluster, or
-/// its host. Throws Error{usage} where neither is given: a pooler looks names up, not pods. Pure.
-PoolerTarget pooler_target(const config::Database& database, const std::string& ns);
+/// Where the pooler's entry leads for a configured database: its Service's short name (the pooler is
+/// in the same namespace), or the longer one that its certificate is checked for, or its host.
+/// PgBouncer checks certificates for the name that it connects to. Throws Error{usage} where
+/// neither is given: a pooler looks names up, not pods. Pure.
+PoolerTarget pooler_target(const config::Database& database);
 
 /// start.ini, old.ini and new.ini by name. All have the check entry; start.ini has no entry for the
 /// application, so that a pooler that has just started serves nobody until its guard has asked the

@@ -49,8 +49,8 @@ inline constexpr const char* pooler_admin_key = "admin-password";
 /// The label by which the pods of a pooler are found, "app.kubernetes.io/name=NAME".
 std::string pooler_selector(const std::string& pooler);
 
-/// Where the pooler's entry leads for a configured database: its Service's short name (the pooler is
-/// in the same namespace), or the longer one that its certificate is checked for, or its host.
+/// Where the pooler's entry leads for a configured database: its Service's short name (the pooler
+/// is in the same namespace), or the longer one that its certificate is checked for, or its host.
 /// PgBouncer checks certificates for the name that it connects to. Throws Error{usage} where
 /// neither is given: a pooler looks names up, not pods. Pure.
 PoolerTarget pooler_target(const config::Database& database);

@@ -5,6 +5,7 @@
 
 #include "document/source.h"
 #include "document/strict_node.h"
+#include "document/yaml_tree.h"
 
 namespace crossover::document {
 namespace {
@@ -118,13 +119,14 @@ Node parse_strict(std::string_view text, const std::string& name) {
   const Source source{name, 1};
   if (text.size() > most_bytes) throw source.error(0, "larger than 4 MiB");
   refuse_tabs(text, source);
+  // yaml-cpp 0.7 never returns from reading all documents of `{a: 1}]`, and reading the first one
+  // alone hides what follows it, so libyaml looks at the whole first.
+  if (const auto second = find_second_document(text, source)) {
+    throw source.error(*second, "a second document starts here; only one is allowed");
+  }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      throw source.error(static_cast<std::size_t>(std::max(0, documents[1].Mark().line)),
-                         "a second document starts here; only one is allowed");
-    }
-    if (!documents.empty() && !documents[0].IsNull()) return Builder(source).build(documents[0], 0);
+    const YAML::Node document = YAML::Load(std::string(text));
+    if (!document.IsNull()) return Builder(source).build(document, 0);
   } catch (const YAML::Exception& error) {
     const int line = error.mark.is_null() ? 0 : error.mark.line;
     throw source.error(static_cast<std::size_t>(std::max(0, line)), error.msg);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml.h>
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 
@@ -208,6 +209,25 @@ void put_back_colons(YamlTree& tree, std::string_view stand_in) {
 }
 
 }  // namespace
+
+std::optional<std::size_t> find_second_document(std::string_view text, const Source& source) {
+  Parser parser(text, source);
+  int documents = 0;
+  try {
+    while (true) {
+      const Event event(parser);
+      if (event->type == YAML_STREAM_END_EVENT) return std::nullopt;
+      if (event->type == YAML_DOCUMENT_START_EVENT && ++documents == 2) {
+        return event->start_mark.line;
+      }
+    }
+  } catch (const Mendable& found) {
+    const std::string_view before = text.substr(0, found.offset);
+    throw source.error(static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')),
+                       found.what == Mendable::What::colon ? "found unexpected ':'"
+                                                           : "found unknown escape character");
+  }
+}
 
 YamlTree parse_yaml(std::string_view text, const Source& source) {
   // Each round mends one scalar; the budget keeps a text full of them from taking quadratic time.

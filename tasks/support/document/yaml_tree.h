@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,5 +34,9 @@ struct YamlTree {
 /// Unmarshal does). Error (usage, with file and line) for broken YAML, unknown anchors and nesting
 /// beyond max_depth.
 YamlTree parse_yaml(std::string_view text, const Source& source);
+
+/// Parses all documents of `text` without keeping them and returns the line (from 0) where a second
+/// one starts. Error (usage, with file and line) for what libyaml itself refuses.
+std::optional<std::size_t> find_second_document(std::string_view text, const Source& source);
 
 }  // namespace crossover::document

@@ -130,13 +130,14 @@ TEST_CASE("slips in the YAML itself are refused with their line") {
   CHECK(parse_failure("a: 1\nb: 2\na: 3\n") == at + "3: duplicate key 'a'");
   CHECK(parse_failure("a:\n\tb: 1\n") == at + "2: a tab is used as indentation | use spaces");
   CHECK(parse_failure("a: 1\n---\nb: 1\n") ==
-        at + "3: a second document starts here; only one is allowed");
+        at + "2: a second document starts here; only one is allowed");
   CHECK(parse_failure("? [a]\n: 1\n") == at + "1: a list or mapping can't be a key");
   CHECK(parse_failure("a: !x 1\n") == at + "1: tags such as '!x' are not supported");
   CHECK(parse_failure("b: &b {c: 1}\na:\n  <<: *b\n") ==
         at + "3: merge keys ('<<') are not supported | write the keys out, or use an alias for the "
              "whole value");
   CHECK(parse_failure("a: [1\nb: 2\n").starts_with(at));
+  CHECK(parse_failure("{a: 1}]\n") == at + "1: did not find expected <document start>");
   CHECK(parse_failure("a: &x [*x]\n") == at + "1: nested more than 100 deep");
   std::string bomb = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n";
   for (int i = 1; i < 8; ++i) {

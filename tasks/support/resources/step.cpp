@@ -63,14 +63,43 @@ class Entry {
 
 }  // namespace
 
-std::unique_ptr<kube::Client> connect(const cli::TaskContext& context) {
+kube::ConnectOptions connect_options(const cli::TaskContext& context) {
   kube::ConnectOptions options;
   options.kubeconfig = context.kubeconfig();
   options.context = context.kube_context();
   options.ns = context.namespace_name();
   options.user_agent = "crossover/" + context.task();
-  return kube::connect(options, context.log());
+  return options;
 }
+
+std::unique_ptr<kube::Client> connect(const cli::TaskContext& context) {
+  return kube::connect(connect_options(context), context.log());
+}
+
+namespace {
+
+enum class Success { told_when_changed, told };
+
+void run_locked(cli::TaskContext& context, kube::Client& client, Success success,
+                const std::function<void(const kube::Lease&)>& body) {
+  kube::LeaseOptions options;
+  options.ns = context.namespace_name();
+  options.migration = context.config().name;
+  options.holder = kube::lease_holder(context.task(), context.run_id());
+  const kube::Lease lease(client, options, context.clock(), context.log());
+  Entry entry(context, client);
+  try {
+    body(lease);
+  } catch (const Error& error) {
+    entry.write(outcome_of(error), error.text());
+    throw;
+  }
+  if (success == Success::told || context.result().changed()) {
+    entry.write("done", {});
+  }
+}
+
+}  // namespace
 
 void run_step(cli::TaskContext& context, kube::Client& client,
               const std::function<cli::Plan()>& make_plan,
@@ -79,24 +108,17 @@ void run_step(cli::TaskContext& context, kube::Client& client,
     context.confirm(make_plan());
     return;
   }
-  kube::LeaseOptions options;
-  options.ns = context.namespace_name();
-  options.migration = context.config().name;
-  options.holder = kube::lease_holder(context.task(), context.run_id());
-  const kube::Lease lease(client, options, context.clock(), context.log());
-  Entry entry(context, client);
-  try {
+  run_locked(context, client, Success::told_when_changed, [&](const kube::Lease& lease) {
     const cli::Plan plan = make_plan();
     context.confirm(plan);
     lease.throw_if_lost();
     body(plan);
-  } catch (const Error& error) {
-    entry.write(outcome_of(error), error.text());
-    throw;
-  }
-  if (context.result().changed()) {
-    entry.write("done", {});
-  }
+  });
+}
+
+void run_exclusive(cli::TaskContext& context, kube::Client& client,
+                   const std::function<void()>& body) {
+  run_locked(context, client, Success::told, [&](const kube::Lease& /*lease*/) { body(); });
 }
 
 }  // namespace crossover::resources

@@ -7,6 +7,7 @@
 #include "cli/plan.h"
 #include "cli/task.h"
 #include "kube/client.h"
+#include "kube/connect.h"
 
 namespace crossover::resources {
 
@@ -21,5 +22,13 @@ std::unique_ptr<kube::Client> connect(const cli::TaskContext& context);
 void run_step(cli::TaskContext& context, kube::Client& client,
               const std::function<cli::Plan()>& make_plan,
               const std::function<void(const cli::Plan&)>& body);
+
+/// A verb that leaves nothing changed but must not run beside another of the same migration: takes
+/// the Lease, runs `body`, and appends an entry to the evidence, whatever the outcome.
+void run_exclusive(cli::TaskContext& context, kube::Client& client,
+                   const std::function<void()>& body);
+
+/// How the cluster is reached, as `connect` uses it.
+kube::ConnectOptions connect_options(const cli::TaskContext& context);
 
 }  // namespace crossover::resources

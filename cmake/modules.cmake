@@ -3,6 +3,9 @@
 function(crossover_module name)
   cmake_parse_arguments(ARG "" "" "PUBLIC;PRIVATE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  if(NOT sources)
+    return()
+  endif()
   add_library(crossover_${name} STATIC ${sources})
   target_include_directories(crossover_${name} PUBLIC "${PROJECT_SOURCE_DIR}/tasks/support")
   target_link_libraries(crossover_${name} PUBLIC fmt::fmt nlohmann_json::nlohmann_json

@@ -169,7 +169,7 @@ void read_unique_indexes(Session& session, const std::string& schemas, Catalogue
 
 void read_triggers_and_grants(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows triggers = session.query(R"(
-    SELECT n.nspname, c.relname, pg_get_triggerdef(t.oid) || ' [' || t.tgenabled || ']'
+    SELECT n.nspname, c.relname, concat(pg_get_triggerdef(t.oid), ' [', t.tgenabled, ']')
     FROM pg_trigger t
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace

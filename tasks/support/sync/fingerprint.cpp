@@ -27,20 +27,21 @@ std::string lines_sql(const std::vector<SyncedTable>& tables) {
       SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind, c.relpersistence
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname IN ({}) AND c.relkind IN ('r', 'p', 'f'))
-    SELECT 'table ' || name || ' ' || relkind || relpersistence || ' ' || oid AS line FROM relation
+    SELECT concat('table ', name, ' ', relkind, relpersistence, ' ', oid) AS line FROM relation
     UNION ALL
-    SELECT 'column ' || name || '.' || attname || ' ' || format_type(atttypid, atttypmod)
-           || ' ' || attnotnull || attidentity || attgenerated
+    SELECT concat('column ', name, '.', attname, ' ', format_type(atttypid, atttypmod), ' ',
+                  attnotnull, attidentity, attgenerated)
     FROM relation JOIN pg_attribute ON attrelid = oid WHERE attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT 'constraint ' || name || '.' || conname || ' ' || contype || ' ' || coalesce(conkey::text, '')
-           || ' ' || confrelid || coalesce(confkey::text, '')
-    FROM relation JOIN pg_constraint k ON conrelid = relation.oid WHERE contype IN ('p', 'u', 'f', 'x')
+    SELECT concat('constraint ', name, '.', conname, ' ', contype, ' ', conkey, ' ', confrelid,
+                  confkey)
+    FROM relation JOIN pg_constraint k ON conrelid = relation.oid
+    WHERE contype IN ('p', 'u', 'f', 'x')
     UNION ALL
-    SELECT 'partition ' || name || ' of ' || inhparent
+    SELECT concat('partition ', name, ' of ', inhparent)
     FROM relation JOIN pg_inherits ON inhrelid = oid
     UNION ALL
-    SELECT 'trigger ' || name || '.' || tgname || ' ' || tgenabled
+    SELECT concat('trigger ', name, '.', tgname, ' ', tgenabled)
     FROM relation JOIN pg_trigger t ON tgrelid = relation.oid
     WHERE NOT tgisinternal AND starts_with(tgname::text, 'crossover_capture_'))",
                      list.empty() ? "''" : list);

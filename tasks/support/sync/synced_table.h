@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "config/sync.h"
+
 namespace crossover::sync {
 
 /// A relation's name, unquoted.
@@ -19,13 +21,8 @@ struct TableName {
   auto operator<=>(const TableName&) const = default;
 };
 
-/// What is done with a table's rows.
-enum class Policy {
-  replace,  ///< the target ends with the source's rows and no others
-  merge,    ///< the source's rows are put over the target's by key; rows that only the target has
-            ///< stay
-  skip,     ///< not touched
-};
+using config::Policy;
+/// "replace", "merge" or "skip".
 std::string_view name(Policy policy);
 
 /// A table that takes part in the migration, as recorded in crossover.synced_table of both

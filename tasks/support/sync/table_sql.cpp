@@ -65,6 +65,20 @@ std::string key_match(const SyncedTable& table, std::string_view expression) {
   });
 }
 
+// WHERE for the rows of `t` that came from the source.
+std::string carried_condition(const SyncedTable& table) {
+  if (table.policy != Policy::merge) {
+    return "";
+  }
+  const std::string key = joined(table.key, ", ", [](const std::string& column, std::size_t) {
+    return fmt::format("t.{}::text", quote_identifier(column));
+  });
+  return fmt::format(
+      " WHERE NOT EXISTS (SELECT FROM crossover.kept_row r WHERE r.table_id = {} AND r.key = "
+      "ARRAY[{}])",
+      table.id, key);
+}
+
 std::string key_table(const SyncedTable& table) {
   return fmt::format("pg_temp.crossover_keys_{}", table.id);
 }
@@ -129,16 +143,18 @@ std::string copy_in_sql(const SyncedTable& table) {
 }
 
 std::string delete_carried_sql(const SyncedTable& table) {
-  if (table.policy != Policy::merge) {
-    return fmt::format("DELETE FROM {}", table.table.quoted());
-  }
-  const std::string key = joined(table.key, ", ", [](const std::string& column, std::size_t) {
-    return fmt::format("t.{}::text", quote_identifier(column));
-  });
-  return fmt::format(
-      "DELETE FROM {} AS t WHERE NOT EXISTS (SELECT FROM crossover.kept_row r "
-      "WHERE r.table_id = {} AND r.key = ARRAY[{}])",
-      table.table.quoted(), table.id, key);
+  return fmt::format("DELETE FROM {} AS t{}", table.table.quoted(), carried_condition(table));
+}
+
+std::string copy_carried_rows_sql(const SyncedTable& table) {
+  return fmt::format("COPY (SELECT {} FROM {} AS t{}) TO STDOUT", column_list(table),
+                     table.table.quoted(), carried_condition(table));
+}
+
+std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried) {
+  return fmt::format("COPY (SELECT {}{}{} FROM {} AS t{}) TO STDOUT", key_columns(table),
+                     table.keyless() ? "" : ", ", column_list(table), table.table.quoted(),
+                     carried ? carried_condition(table) : "");
 }
 
 std::string create_key_table_sql(const SyncedTable& table) {

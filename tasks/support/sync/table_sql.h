@@ -30,6 +30,12 @@ std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snap
 std::string copy_logged_rows_sql(const SyncedTable& table, std::string_view snapshot);
 /// All rows, for COPY.
 std::string copy_all_rows_sql(const SyncedTable& table);
+/// Target. The rows that came from the source: all, but for rows of a merged table that only the
+/// target had.
+std::string copy_carried_rows_sql(const SyncedTable& table);
+/// Either side. The same rows with their key in front, for finding what differs.
+/// `carried`: without the rows that only the new side had.
+std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried);
 
 /// Target. One text[] a key column: deletes those rows.
 std::string delete_keys_sql(const SyncedTable& table);

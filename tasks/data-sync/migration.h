@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/task.h"
+#include "kube/client.h"
+#include "sync/capture.h"
+#include "sync/catalogue.h"
+#include "sync/configured_databases.h"
+#include "sync/finding.h"
+#include "sync/gate.h"
+#include "sync/state.h"
+
+namespace crossover::data_sync {
+
+/// What one database says of the migration.
+struct SideFacts {
+  std::optional<sync::Migration> migration;
+  sync::GateState gate = sync::GateState::absent;
+};
+
+/// The run's connections and what is common to its verbs.
+class Run {
+ public:
+  explicit Run(cli::TaskContext& context);
+
+  cli::TaskContext& context() const { return context_; }
+  const config::Migration& config() const { return context_.config(); }
+  sync::Databases databases() const { return databases_->databases(); }
+  const sync::Database& at(sync::Side side) const { return databases().at(side); }
+
+  SideFacts facts(sync::Side side) const;
+  /// The side whose gate is open. Throws Error{precondition} when the gates do not say.
+  sync::Side live_side() const;
+  sync::InstallContext install_context() const;
+  /// "public.flyway_schema_history": Flyway's table, which is never carried.
+  std::string history_table() const;
+
+  /// A changing verb: Lease, advisory locks in both databases, plan, approval, evidence in the
+  /// databases and the cluster. `sides`: those whose databases must be there.
+  void changing(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
+                const std::function<void(const cli::Plan&)>& body);
+
+ private:
+  void record(const std::vector<sync::Side>& sides, std::string_view outcome,
+              const std::string& detail) const;
+
+  cli::TaskContext& context_;
+  std::unique_ptr<kube::Client> client_;
+  std::unique_ptr<sync::ConfiguredDatabases> databases_;
+  std::string started_at_;
+};
+
+}  // namespace crossover::data_sync

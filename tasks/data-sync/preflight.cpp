@@ -1,0 +1,190 @@
+#include "data-sync/preflight.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "digest/sha256.h"
+#include "postgres/server_identity.h"
+#include "sync/clients.h"
+#include "sync/compare.h"
+#include "sync/seeds.h"
+#include "sync/selection.h"
+
+namespace crossover::data_sync {
+namespace {
+
+using sync::Finding;
+using sync::Findings;
+
+constexpr int most_seed_rows = 10000;
+
+void append(Findings& findings, Findings more) {
+  std::move(more.begin(), more.end(), std::back_inserter(findings));
+}
+
+std::string schema_hash(const sync::Catalogue& catalogue,
+                        const std::vector<sync::SyncedTable>& tables) {
+  std::string text;
+  for (const sync::SyncedTable& synced : tables) {
+    const sync::Table& table = catalogue.tables.at(synced.table);
+    text += fmt::format("table {}\n", synced.table.text());
+    for (const sync::Column& column : table.columns) {
+      text += fmt::format("{} {} {}{}{}\n", column.name, column.type, column.not_null,
+                          column.identity, column.generated);
+    }
+    for (const sync::Constraint& constraint : table.constraints) {
+      text += constraint.definition + "\n";
+    }
+  }
+  return digest::sha256(text);
+}
+
+void list_clients(const Run& run, const std::vector<sync::DatabaseClient>& clients) {
+  cli::Table table{.title = "Clients of the old database",
+                   .columns = {"address", "application", "role", "sessions", "in transaction",
+                               "advisory locks", "listens"},
+                   .rows = {}};
+  for (const sync::DatabaseClient& client : clients) {
+    table.rows.push_back({client.address, client.application, client.role,
+                          std::to_string(client.sessions), std::to_string(client.in_transaction),
+                          std::to_string(client.advisory_locks), client.listens ? "yes" : "no"});
+  }
+  run.context().result().add_table(std::move(table));
+}
+
+void list_tables(const Run& run, const Survey& survey) {
+  cli::Table table{.title = "Tables",
+                   .columns = {"table", "policy", "key", "rows (estimate)", "MiB"},
+                   .rows = {}};
+  std::int64_t bytes = 0;
+  for (const sync::SyncedTable& synced : survey.tables) {
+    std::int64_t rows = 0;
+    std::int64_t size = 0;
+    for (const sync::TableName& relation : synced.relations) {
+      const sync::Table& part = survey.old_side.tables.at(relation);
+      rows += part.kind == 'p' ? 0 : part.estimated_rows;
+      size += part.bytes;
+    }
+    bytes += size;
+    table.rows.push_back(
+        {synced.table.text(), std::string(sync::name(synced.policy)),
+         synced.keyless() ? "(none)" : fmt::format("{}", fmt::join(synced.key, ", ")),
+         std::to_string(rows), fmt::format("{:.1f}", static_cast<double>(size) / 1048576)});
+  }
+  run.context().result().add_table(std::move(table));
+  run.context().result().set_metric("tables", static_cast<std::int64_t>(survey.tables.size()));
+  run.context().result().set_metric("source_bytes", bytes);
+}
+
+}  // namespace
+
+Survey survey(const Run& run) {
+  const config::Sync& settings = run.config().sync;
+  Survey survey;
+  postgres::Session old_session = run.at(sync::Side::old_side).open("preflight");
+  postgres::Session new_session = run.at(sync::Side::new_side).open("preflight");
+  const postgres::ServerIdentity old_identity = postgres::server_identity(old_session);
+  const postgres::ServerIdentity new_identity = postgres::server_identity(new_session);
+  survey.old_system = old_identity.system_identifier;
+  survey.new_system = new_identity.system_identifier;
+  survey.old_side = sync::read_catalogue(old_session, settings.schemas);
+  survey.new_side = sync::read_catalogue(new_session, settings.schemas);
+  if (survey.old_system == survey.new_system &&
+      survey.old_side.database == survey.new_side.database) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to move '{}' to '{}': both are the same database",
+                            run.at(sync::Side::old_side).describe(),
+                            run.at(sync::Side::new_side).describe()),
+                "correct databases.old and databases.new in crossover.yaml");
+  }
+  survey.tables =
+      sync::select_tables(survey.old_side, settings, run.history_table(), survey.findings);
+  append(survey.findings, sync::compare_structure(survey.old_side, survey.new_side, survey.tables));
+  append(survey.findings, sync::check_database(survey.old_side, "old"));
+  append(survey.findings, sync::check_database(survey.new_side, "new"));
+  append(survey.findings, sync::check_rights(old_session, "old"));
+  append(survey.findings, sync::check_rights(new_session, "new"));
+  survey.schema_sha256 = schema_hash(survey.old_side, survey.tables);
+  return survey;
+}
+
+void report_findings(const Run& run, const Findings& findings) {
+  std::size_t errors = 0;
+  std::string first;
+  for (const Finding& finding : findings) {
+    const bool refusing =
+        finding.level == Finding::Level::error || finding.level == Finding::Level::question;
+    run.context().result().add_check(finding.object,
+                                     refusing ? cli::CheckOutcome::fail
+                                     : finding.level == Finding::Level::warning
+                                         ? cli::CheckOutcome::warn
+                                         : cli::CheckOutcome::pass,
+                                     finding.text);
+    if (refusing && errors++ == 0) {
+      first = fmt::format("{} {}", finding.object, finding.text);
+    }
+  }
+  if (errors > 0) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to move the data of '{}': {}{}", run.config().name, first,
+                            errors > 1 ? fmt::format(" (and {} more)", errors - 1) : ""),
+                "every failed check of `data-sync preflight` must be mended or answered in "
+                "crossover.yaml");
+  }
+}
+
+void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direction direction) {
+  postgres::Session source = run.at(sync::source(direction)).open("seeds");
+  postgres::Session target = run.at(sync::target(direction)).open("seeds");
+  const sync::Catalogue& catalogue =
+      direction == sync::Direction::forward ? survey.old_side : survey.new_side;
+  cli::Table table{.title = "Rows of the target in the way",
+                   .columns = {"table", "natural key", "source", "target", "why"},
+                   .rows = {}};
+  std::size_t refused = 0;
+  std::string first;
+  for (const sync::SyncedTable& synced : survey.tables) {
+    const config::TablePolicy policy = run.config().sync.policy_of(synced.table.text());
+    const auto key = sync::natural_key_of(catalogue.tables.at(synced.table), policy.key);
+    for (const sync::SeedConflict& conflict :
+         sync::find_seed_conflicts(source, target, synced, key, most_seed_rows)) {
+      const bool drift = conflict.kind == sync::SeedConflict::Kind::drift;
+      if (!drift && (synced.policy == sync::Policy::merge || policy.accept_target_only)) {
+        continue;
+      }
+      table.rows.push_back({synced.table.text(), conflict.natural_key, conflict.source_key,
+                            conflict.target_key, drift ? "other identity" : "only in the target"});
+      if (refused++ == 0) {
+        first = drift ? fmt::format("{} of '{}' is {} in the source and {} in the target",
+                                    conflict.natural_key, synced.table.text(), conflict.source_key,
+                                    conflict.target_key)
+                      : fmt::format("{} of '{}' is in the target only", conflict.natural_key,
+                                    synced.table.text());
+      }
+    }
+  }
+  if (refused == 0) {
+    return;
+  }
+  run.context().result().add_table(std::move(table));
+  throw Error(ErrorKind::conflict,
+              fmt::format("unable to copy over the target's rows: {}{}", first,
+                          refused > 1 ? fmt::format(" (and {} more)", refused - 1) : ""),
+              "mend the seeds, or set the table's policy to merge, or acceptTargetOnly: true, in "
+              "sync.tables");
+}
+
+void preflight(const Run& run) {
+  Survey found = survey(run);
+  postgres::Session session = run.at(sync::Side::old_side).open("preflight");
+  const auto clients = sync::read_clients(session);
+  append(found.findings, sync::open_questions(run.config().sync.answers, clients));
+  list_tables(run, found);
+  list_clients(run, clients);
+  report_findings(run, found.findings);
+  require_no_seed_conflicts(run, found, sync::Direction::forward);
+}
+
+}  // namespace crossover::data_sync

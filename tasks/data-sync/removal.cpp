@@ -1,0 +1,160 @@
+#include "data-sync/removal.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "data-sync/plan.h"
+#include "files/files.h"
+#include "sync/capture.h"
+
+namespace crossover::data_sync {
+namespace {
+
+using sync::Side;
+
+std::vector<std::string> names(const std::vector<Side>& sides) {
+  std::vector<std::string> list;
+  for (const Side side : sides) {
+    list.emplace_back(sync::name(side));
+  }
+  return list;
+}
+
+void changed(const Run& run, Side side, std::string_view what) {
+  run.context().result().add_change(fmt::format("{} database", sync::name(side)), "removed",
+                                    std::string(what));
+}
+
+bool remove_capture(const Run& run, Side side) {
+  postgres::Session session = run.at(side).open(run.context().verb());
+  if (!sync::read_migration(session)) {
+    return false;
+  }
+  if (sync::remove_capture(session, sync::read_tables(session), run.install_context()) > 0) {
+    changed(run, side, "capture");
+  }
+  return true;
+}
+
+// The evidence of all sides in one file, before any of it is dropped.
+void export_evidence(const Run& run, const std::vector<Side>& sides) {
+  nlohmann::json document = nlohmann::json::object();
+  std::size_t entries = 0;
+  for (const Side side : sides) {
+    postgres::Session session = run.at(side).open(run.context().verb());
+    if (!sync::read_migration(session)) {
+      continue;
+    }
+    auto& list = document[std::string(sync::name(side))] = nlohmann::json::array();
+    for (const sync::Evidence& entry : sync::read_evidence(session)) {
+      list.push_back({{"task", entry.task},
+                      {"verb", entry.verb},
+                      {"actor", entry.actor},
+                      {"outcome", entry.outcome},
+                      {"plan_sha256", entry.plan_sha256},
+                      {"started_at", entry.started_at},
+                      {"detail", entry.detail}});
+      ++entries;
+    }
+  }
+  if (entries == 0) {
+    return;
+  }
+  std::string file = run.context().options().text("evidence-file");
+  if (file.empty()) {
+    file = fmt::format("crossover-{}-evidence.json", run.config().name);
+  }
+  files::write_atomically(file, document.dump(2) + "\n");
+  run.context().log().info("the evidence of {} entries is in '{}'", entries, file);
+}
+
+void remove_all(const Run& run, Side side, bool open_gate) {
+  postgres::Session session = run.at(side).open(run.context().verb());
+  if (!sync::read_migration(session)) {
+    return;
+  }
+  const auto tables = sync::read_tables(session);
+  sync::remove_capture(session, tables, run.install_context());
+  if (sync::gate_state(session) == sync::GateState::closed && !open_gate) {
+    changed(run, side, "capture; the gate stays closed");
+    return;
+  }
+  sync::remove_gate(session, tables, run.install_context());
+  sync::drop_state(session);
+  changed(run, side, "everything");
+}
+
+std::vector<Side> chosen_sides(const Run& run) {
+  const std::string& side = run.context().options().text("side");
+  if (side == "old") {
+    return {Side::old_side};
+  }
+  if (side == "new") {
+    return {Side::new_side};
+  }
+  return {Side::old_side, Side::new_side};
+}
+
+const std::vector<Side> both = {Side::old_side, Side::new_side};
+
+}  // namespace
+
+void finish(Run& run) {
+  run.changing(
+      both, [&] { return plan_removal("finish", run.config().name, names(both)); },
+      [&](const cli::Plan&) {
+        for (const Side side : both) {
+          if (!remove_capture(run, side)) {
+            continue;
+          }
+          postgres::Session session = run.at(side).open("finish");
+          if (sync::read_migration(session)->phase == "finished") {
+            continue;
+          }
+          postgres::Transaction transaction(session);
+          const std::string token = sync::new_token();
+          sync::take_owner(session, token);
+          sync::take_drainer(session, token);
+          sync::set_phase(session, token, "finished");
+          // Without capture no position is worth anything: going on in either direction takes a
+          // full copy.
+          session.batch(
+              "DELETE FROM crossover.position; UPDATE crossover.synced_table SET copied = false");
+          transaction.commit();
+          changed(run, side, "positions");
+        }
+      });
+}
+
+void abort(Run& run) {
+  run.changing(
+      both, [&] { return plan_removal("abort", run.config().name, names(both)); },
+      [&](const cli::Plan&) {
+        if (run.live_side() == Side::new_side) {
+          throw Error(ErrorKind::precondition,
+                      fmt::format("unable to abort '{}': the service lives on the new database",
+                                  run.config().name),
+                      "go back with `route-switch rollback`, or keep it with `data-sync finish`");
+        }
+        export_evidence(run, both);
+        for (const Side side : both) {
+          remove_all(run, side, true);
+        }
+      });
+}
+
+void remove(Run& run) {
+  const std::vector<Side> sides = chosen_sides(run);
+  run.changing(
+      sides, [&] { return plan_removal("remove", run.config().name, names(sides)); },
+      [&](const cli::Plan&) {
+        export_evidence(run, sides);
+        for (const Side side : sides) {
+          remove_all(run, side, run.context().options().flag("open-closed-side"));
+        }
+      });
+}
+
+}  // namespace crossover::data_sync

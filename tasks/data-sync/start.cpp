@@ -1,0 +1,253 @@
+#include "data-sync/start.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "base/stop_point.h"
+#include "data-sync/plan.h"
+#include "data-sync/preflight.h"
+#include "postgres/server_identity.h"
+#include "sync/clients.h"
+#include "sync/copy.h"
+#include "sync/drain.h"
+
+namespace crossover::data_sync {
+namespace {
+
+using sync::Direction;
+using sync::Side;
+
+class Starter {
+ public:
+  Starter(Run& run, Direction direction) : run_(run), direction_(direction) {}
+
+  cli::Plan plan() {
+    recorded_ = recorded_tables();
+    copies_ = wants_copy();
+    if (recorded_.empty()) {
+      survey_ = survey(run_);
+      postgres::Session session = run_.at(Side::old_side).open("preflight");
+      auto questions =
+          sync::open_questions(run_.config().sync.answers, sync::read_clients(session));
+      std::move(questions.begin(), questions.end(), std::back_inserter(survey_.findings));
+      report_findings(run_, survey_.findings);
+      require_no_seed_conflicts(run_, survey_, direction_);
+      recorded_ = survey_.tables;
+    } else {
+      survey_ = survey(run_);
+    }
+    return plan_start({.migration = run_.config().name,
+                       .direction = direction_,
+                       .old_system = survey_.old_system,
+                       .new_system = survey_.new_system,
+                       .schema_sha256 = survey_.schema_sha256,
+                       .tables = recorded_,
+                       .copies = copies_},
+                      run_.config().sync);
+  }
+
+  void apply(const cli::Plan& plan) {
+    install_state();
+    if (direction_ == Direction::forward) {
+      install_gates();
+    }
+    install_capture();
+    stop_point("start-installed");
+    if (copies_) {
+      copy();
+    }
+    finish(plan);
+  }
+
+ private:
+  std::vector<sync::SyncedTable> recorded_tables() {
+    postgres::Session session = run_.at(Side::old_side).open("start");
+    return sync::read_migration(session) ? sync::read_tables(session)
+                                         : std::vector<sync::SyncedTable>{};
+  }
+
+  // Forward always brings the rows; reverse only when the new side is live and nothing has carried
+  // its changes since.
+  bool wants_copy() {
+    if (direction_ == Direction::forward) {
+      return true;
+    }
+    if (recorded_.empty()) {
+      throw Error(ErrorKind::precondition,
+                  "unable to start in reverse: nothing was started forward",
+                  "run `data-sync start` first");
+    }
+    postgres::Session target = run_.at(Side::old_side).open("start");
+    const bool under_way =
+        target.query("SELECT EXISTS (SELECT FROM crossover.position WHERE direction = 'reverse')")
+            .boolean(0, 0);
+    const bool uncopied =
+        target.query("SELECT EXISTS (SELECT FROM crossover.synced_table WHERE NOT copied)")
+            .boolean(0, 0);
+    const bool live_is_new = run_.live_side() == Side::new_side;
+    return live_is_new && (!under_way || uncopied);
+  }
+
+  void install_state() {
+    Secret apply_token;
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      if (const auto present = run_.facts(side).migration) {
+        apply_token = present->apply_token;
+      }
+    }
+    if (apply_token.empty()) {
+      apply_token = Secret(sync::new_token());
+    }
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      postgres::Session session = run_.at(side).open("start");
+      const bool fresh = !sync::read_migration(session);
+      sync::install_state(session, run_.config().name, side, apply_token);
+      if (fresh) {
+        changed("state", side, "created");
+      }
+      sync::record_tables(session, recorded_);
+    }
+    apply_token_ = apply_token;
+    stop_point("start-state");
+  }
+
+  void install_gates() {
+    const bool moved = run_.facts(Side::new_side).gate == sync::GateState::open;
+    for (const Side side : {Side::new_side, Side::old_side}) {
+      postgres::Session session = run_.at(side).open("start");
+      const bool closed = (side == Side::new_side) != moved;
+      if (sync::install_gate(session, recorded_, apply_token_, closed, run_.install_context()) >
+          0) {
+        changed("gate", side, closed ? "closed" : "open");
+      }
+    }
+    stop_point("start-gates");
+  }
+
+  void install_capture() {
+    const Side side = sync::source(direction_);
+    postgres::Session source = run_.at(side).open("start");
+    postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    const int installed =
+        sync::install_capture(source, recorded_, apply_token_, run_.install_context());
+    const bool there =
+        target
+            .query("SELECT EXISTS (SELECT FROM crossover.position WHERE direction = $1)",
+                   {std::string(sync::name(direction_))})
+            .boolean(0, 0);
+    if (installed > 0) {
+      changed("capture", side, fmt::format("on {} tables", installed));
+    }
+    if (there) {
+      return;
+    }
+    // The position and what is to be copied are one decision.
+    postgres::Transaction transaction(target);
+    sync::start_position(source, target, direction_, recorded_);
+    if (direction_ == Direction::reverse) {
+      target.query(fmt::format("UPDATE crossover.synced_table SET copied = {}", !copies_));
+    }
+    transaction.commit();
+    changed("position", sync::target(direction_), std::string(sync::name(direction_)));
+    stop_point("start-captured");
+  }
+
+  void copy() {
+    const std::size_t left = uncopied();
+    if (left == 0) {
+      return;
+    }
+    owner_ = sync::new_token();
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      postgres::Session session = run_.at(side).open("start");
+      sync::take_owner(session, owner_);
+      sync::take_drainer(session, owner_);
+      sync::set_phase(session, owner_, "copying");
+    }
+    const cli::TaskContext& context = run_.context();
+    const sync::CopyContext surroundings{context.clock(), context.stop(), context.log(),
+                                         context.progress()};
+    const auto start = context.clock().now();
+    const sync::CopyReport report =
+        sync::copy_tables(run_.databases(), direction_, recorded_, apply_token_, owner_,
+                          {.bytes_per_second = run_.config().sync.throttle}, surroundings);
+    const double took = seconds(context.clock().now() - start);
+    context.result().set_metric("tables_copied", static_cast<std::int64_t>(report.tables));
+    context.result().set_metric("rows_copied", static_cast<std::int64_t>(report.rows));
+    context.result().set_metric("bytes_copied", static_cast<std::int64_t>(report.bytes));
+    context.result().set_metric("copy_seconds", took);
+    context.log().info("copied {} rows of {} tables in {:.1f} s", report.rows, report.tables, took);
+    stop_point("start-copied");
+    sync::analyze_tables(run_.at(sync::target(direction_)), apply_token_, recorded_, surroundings);
+    changed("rows", sync::target(direction_), fmt::format("copied {} tables", report.tables));
+    first_drains();
+  }
+
+  std::size_t uncopied() {
+    postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    const postgres::Rows rows =
+        target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
+    return static_cast<std::size_t>(rows.int64(0, 0));
+  }
+
+  // What was written during the copy is carried at once, so that a later follow begins near the
+  // present.
+  void first_drains() {
+    sync::Drain drain(run_.databases(), direction_, recorded_, apply_token_, owner_,
+                      run_.context().log());
+    for (int i = 0; i < 10; ++i) {
+      run_.context().stop().throw_if_requested();
+      const sync::DrainReport report = drain.run();
+      stop_point("start-drained");
+      if (report.keys < 100) {
+        break;
+      }
+    }
+  }
+
+  void finish(const cli::Plan& plan) {
+    const std::string hash = plan.sha256();
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      postgres::Session session = run_.at(side).open("start");
+      const sync::Migration migration = *sync::read_migration(session);
+      const bool phase_due = migration.phase == "installed" || migration.phase == "copying";
+      if (!phase_due && !copies_) {
+        continue;
+      }
+      if (phase_due) {
+        const std::string token = sync::new_token();
+        sync::take_owner(session, token);
+        sync::set_plan(session, token, hash);
+        sync::set_phase(session, token, "following");
+      }
+    }
+  }
+
+  void changed(std::string_view what, Side side, std::string detail) {
+    run_.context().result().add_change(fmt::format("{} database", sync::name(side)),
+                                       std::string(what), std::move(detail));
+  }
+
+  Run& run_;
+  Direction direction_;
+  bool copies_ = true;
+  Survey survey_;
+  std::vector<sync::SyncedTable> recorded_;
+  Secret apply_token_;
+  std::string owner_;
+};
+
+}  // namespace
+
+void start(Run& run) {
+  const Direction direction =
+      run.context().options().flag("reverse") ? Direction::reverse : Direction::forward;
+  Starter starter(run, direction);
+  run.changing(
+      {Side::old_side, Side::new_side}, [&] { return starter.plan(); },
+      [&](const cli::Plan& plan) { starter.apply(plan); });
+}
+
+}  // namespace crossover::data_sync

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "data-sync/migration.h"
+
+namespace crossover::data_sync {
+
+/// Forward: preflight, state, gates (the new side closed), capture, copy, first drains. Reverse:
+/// capture on the new side, so that the switch can be undone without losing what comes after it; a
+/// full copy home when the new side is live and nothing carries its changes yet. Idempotent; goes
+/// on where a killed run stopped.
+void start(Run& run);
+
+}  // namespace crossover::data_sync

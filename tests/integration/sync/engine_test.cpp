@@ -1,0 +1,240 @@
+#include <catch2/catch.hpp>
+
+#include "base/error.h"
+#include "base/retry.h"
+#include "sync/copy.h"
+#include "sync/drain.h"
+#include "sync/gate.h"
+#include "sync/verify.h"
+#include "world.h"
+
+using namespace crossover;
+using namespace crossover::sync;
+using namespace crossover::test;
+
+namespace {
+
+CopyReport copy(World& world, Direction direction) {
+  return copy_tables(world.databases, direction, world.tables, world.apply_token, world.owner, {},
+                     {world.clock, world.stop, world.log, world.progress});
+}
+
+Drain drain(World& world, Direction direction) {
+  return {world.databases, direction, world.tables, world.apply_token, world.owner, world.log};
+}
+
+// The counters and tokens of the writers, as the database has them.
+void require_nothing_lost(const PostgresServer& server, const Writers& writers) {
+  postgres::Session session = server.connect("app");
+  const auto increments = writers.increments();
+  for (std::size_t i = 0; i < increments.size(); ++i) {
+    INFO("counter " << i + 1);
+    CHECK(session
+              .query("SELECT value FROM public.counter WHERE id = $1::bigint",
+                     {std::to_string(i + 1)})
+              .int64(0, 0) == increments[i]);
+  }
+  const postgres::Rows rows = session.query("SELECT token FROM public.event");
+  std::set<std::string> present;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    present.emplace(rows.text(i, 0));
+  }
+  std::size_t lost = 0;
+  for (const std::string& token : writers.tokens()) {
+    lost += present.contains(token) ? 0 : 1;
+  }
+  CHECK(lost == 0);
+}
+
+void move(World& world, Direction direction, Drain& drainer) {
+  postgres::Session source = world.databases.at(sync::source(direction)).open("gate");
+  // Below deadlock_timeout, as the cutover does: an attempt that meets a writer's locks gives way.
+  retry(world.clock, world.stop, RetryPolicy{.budget = std::chrono::seconds(60)},
+        [](const Error& error) { return error.sqlstate() == "55P03"; },
+        [&] {
+          close_gate(source, world.tables, world.owner, std::chrono::milliseconds(200));
+        });
+  drainer.finish(world.owner, 100, [](std::string_view) {});
+}
+
+}  // namespace
+
+TEST_CASE("a database under load moves, comes back and moves again without losing a write") {
+  const auto [old_version, new_version] =
+      GENERATE(std::pair(15, 17), std::pair(12, 18), std::pair(18, 12));
+  CAPTURE(old_version, new_version);
+  World world(old_version, new_version);
+  Writers writers(world.old_server, 4);
+  world.start(Direction::forward);
+  const CopyReport report = copy(world, Direction::forward);
+  CHECK(report.tables == 7);
+  Drain forward = drain(world, Direction::forward);
+  for (int i = 0; i < 20; ++i) {
+    forward.run();
+  }
+  // Reverse capture stands before anything is moved.
+  {
+    postgres::Session new_side = world.new_db.open("install");
+    postgres::Session old_side = world.old_db.open("install");
+    install_capture(new_side, world.tables, world.apply_token, world.install());
+    start_position(new_side, old_side, Direction::reverse, world.tables);
+  }
+  // Both sides can be compared while writes go on.
+  {
+    forward.run_keeping_snapshot();
+    postgres::Session target = world.new_db.open("verify");
+    for (const SyncedTable& table : world.tables) {
+      const TableComparison comparison = compare_table(forward.source_session(), target, table,
+                                                       Direction::forward, 10, world.stop);
+      INFO(table.table.text());
+      CHECK(comparison.equal);
+      CHECK(comparison.differences.empty());
+    }
+  }
+  move(world, Direction::forward, forward);
+  writers.stop();
+  CHECK(writers.failures() == 4);  // each writer met the closed gate once, and nothing else
+  CHECK(writers.last_failure().find("is closed by crossover") != std::string::npos);
+  CHECK(world.equal_by_sql());
+  require_nothing_lost(world.new_server, writers);
+
+  Drain back = drain(world, Direction::reverse);
+  Writers on_new(world.new_server, 4);
+  for (int i = 0; i < 20; ++i) {
+    back.run();
+  }
+  move(world, Direction::reverse, back);
+  on_new.stop();
+  CHECK(world.equal_by_sql());
+  postgres::Session old_side = world.old_db.open("check");
+  postgres::Session new_side = world.new_db.open("check");
+  CHECK(gate_state(old_side) == GateState::open);
+  CHECK(gate_state(new_side) == GateState::closed);
+
+  Writers again(world.old_server, 4);
+  for (int i = 0; i < 5; ++i) {
+    forward.run();
+  }
+  move(world, Direction::forward, forward);
+  again.stop();
+  CHECK(world.equal_by_sql());
+}
+
+TEST_CASE("ids that the source has handed out are not handed out again") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  copy(world, Direction::forward);
+  postgres::Session old_side = world.old_db.open("test");
+  const auto taken = old_side.query("SELECT nextval('public.role_id_seq')").int64(0, 0);
+  Drain forward = drain(world, Direction::forward);
+  move(world, Direction::forward, forward);
+  postgres::Session new_side = world.new_db.open("test");
+  CHECK(new_side.query("SELECT nextval('public.role_id_seq')").int64(0, 0) == taken + 101);
+  CHECK(new_side.query("INSERT INTO public.event (token) VALUES ('x') RETURNING id").int64(0, 0) ==
+        5101);
+}
+
+TEST_CASE("TRUNCATE, unique swaps and a large change arrive") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  copy(world, Direction::forward);
+  Drain forward = drain(world, Direction::forward);
+  postgres::Session old_side = world.old_db.open("test");
+  old_side.batch(
+      "BEGIN; UPDATE public.role SET name = 'swap' WHERE id = 1; "
+      "UPDATE public.role SET name = 'role 1' WHERE id = 2; "
+      "UPDATE public.role SET name = 'role 2' WHERE id = 1; COMMIT");
+  old_side.batch("UPDATE public.event SET price = price + 1");
+  old_side.batch(
+      "INSERT INTO public.event (token) SELECT 'many ' || i FROM generate_series(1, 6000) i");
+  old_side.batch("TRUNCATE public.tree");
+  old_side.batch("INSERT INTO public.tree VALUES (7, NULL)");
+  const DrainReport report = forward.run();
+  CHECK(report.tables == 3);
+  CHECK(report.rows == 2 + 11000 + 1);
+  CHECK(world.equal_by_sql());
+  CHECK(forward.lag() == 0);
+}
+
+TEST_CASE("a drain refuses a source whose schema has changed") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  copy(world, Direction::forward);
+  Drain forward = drain(world, Direction::forward);
+  forward.run();
+  postgres::Session old_side = world.old_db.open("test");
+  old_side.batch("ALTER TABLE public.role ADD COLUMN colour text");
+  try {
+    forward.run();
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::precondition);
+    CHECK(error.text() ==
+          "unable to drain from the old database: its schema has changed: + column "
+          "public.role.colour text f");
+  }
+}
+
+TEST_CASE("what differs is found down to the key") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  copy(world, Direction::forward);
+  postgres::Session falsifier = open_apply_session(world.new_db, "test", world.apply_token);
+  falsifier.batch(
+      "UPDATE public.event SET price = 99 WHERE id = 17; DELETE FROM public.event WHERE id = 18; "
+      "INSERT INTO public.event (id, token) OVERRIDING SYSTEM VALUE VALUES (99999, 'only here')");
+  Drain forward = drain(world, Direction::forward);
+  forward.run_keeping_snapshot();
+  postgres::Session target = world.new_db.open("verify");
+  for (const SyncedTable& table : world.tables) {
+    if (table.table.name != "event") {
+      continue;
+    }
+    const TableComparison comparison =
+        compare_table(forward.source_session(), target, table, Direction::forward, 10, world.stop);
+    CHECK_FALSE(comparison.equal);
+    std::set<std::pair<std::string, std::string>> found;
+    for (const RowDifference& difference : comparison.differences) {
+      found.emplace(difference.key, difference.kind);
+    }
+    CHECK(found == std::set<std::pair<std::string, std::string>>{
+                       {"17", "different"}, {"18", "only in source"}, {"99999", "only in target"}});
+  }
+}
+
+TEST_CASE("the application's role has no right on schema crossover and is captured all the same") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  postgres::Session writer = world.old_server.connect("app", "writer");
+  CHECK_THROWS_AS(writer.query("SELECT * FROM crossover.migration"), Error);
+  writer.query("INSERT INTO public.role (name) VALUES ('by the application')");
+  copy(world, Direction::forward);
+  Drain forward = drain(world, Direction::forward);
+  writer.query("SET crossover.apply = 'a guess'");
+  writer.query("INSERT INTO public.role (name) VALUES ('by a guesser')");
+  forward.run();
+  CHECK(world.equal_by_sql());
+  postgres::Session new_writer = world.new_server.connect("app", "writer");
+  try {
+    new_writer.query("INSERT INTO public.role (name) VALUES ('too early')");
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.sqlstate() == "25006");
+  }
+}
+
+TEST_CASE("removal leaves no trace and does not disturb the application") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  Writers writers(world.old_server, 2);
+  postgres::Session old_side = world.old_db.open("remove");
+  remove_capture(old_side, world.tables, world.install());
+  remove_gate(old_side, world.tables, world.install());
+  CHECK(drop_state(old_side));
+  writers.stop();
+  CHECK(writers.failures() == 0);
+  CHECK(old_side.query("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'crossover%'")
+            .int64(0, 0) == 0);
+  CHECK(old_side.query("SELECT to_regnamespace('crossover') IS NULL").boolean(0, 0));
+  CHECK_FALSE(drop_state(old_side));
+}

@@ -21,17 +21,6 @@ bool contains_all(const json& labels, const json& selector) {
   });
 }
 
-/// Patroni moves the role from pod to pod, so a rule by it would come late after a failover.
-json without_role(json selector) {
-  if (selector.size() > 1) {
-    const std::string role = kube::text_at(selector, "/role");
-    if (role == "master" || role == "primary" || role == "leader") {
-      selector.erase("role");
-    }
-  }
-  return selector;
-}
-
 class Finder {
  public:
   Finder(kube::Client& client, const config::Migration& migration, const std::string& ns, Log& log)
@@ -59,7 +48,7 @@ class Finder {
                    service ? "it has no selector" : "it is not there");
       return std::nullopt;
     }
-    return selected(without_role(selector));
+    return selected(selector);
   }
 
   std::optional<Pods> behind(const std::optional<config::Database>& database) const {
@@ -67,7 +56,7 @@ class Finder {
       return behind_service(database->service);
     }
     if (database && !database->selector.empty()) {
-      return selected(without_role(parse_selector(database->selector)));
+      return selected(parse_selector(database->selector));
     }
     return std::nullopt;  // outside of the cluster
   }

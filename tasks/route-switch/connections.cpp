@@ -14,12 +14,6 @@ namespace {
 
 using cutover::Pooler;
 
-bool names_cluster(const config::Database& database) {
-  return !database.service.empty() || !database.selector.empty() ||
-         !database.credentials.secret.empty() || !database.tls.ca_secret.empty() ||
-         !database.tls.ca_config_map.empty();
-}
-
 struct Address {
   std::string host;
   int port = 0;
@@ -44,7 +38,7 @@ Connections::Connections(cli::TaskContext& context) : context_(context) {
   const config::Database& old_side = config.require(config.databases.old_side, "databases.old");
   const config::Database& new_side = config.require(config.databases.new_side, "databases.new");
   const bool by_pods = context.options().list("pooler").empty();
-  if (by_pods || names_cluster(old_side) || names_cluster(new_side) ||
+  if (by_pods || sync::names_cluster(old_side) || sync::names_cluster(new_side) ||
       (config.route && context.verb() != "guard")) {
     kube::ConnectOptions options;
     options.kubeconfig = context.kubeconfig();
@@ -54,8 +48,7 @@ Connections::Connections(cli::TaskContext& context) : context_(context) {
   }
   const postgres::EndpointContext endpoint{client_.get(), context.namespace_name(),
                                            kube::in_cluster(), context.log()};
-  old_ = std::make_unique<EndpointDatabase>(old_side, "databases.old", endpoint);
-  new_ = std::make_unique<EndpointDatabase>(new_side, "databases.new", endpoint);
+  databases_.emplace(old_side, new_side, endpoint);
 }
 
 Connections::~Connections() = default;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cli/task.h"
@@ -8,25 +9,10 @@
 #include "cutover/pgbouncer.h"
 #include "kube/client.h"
 #include "kube/port_forward.h"
-#include "postgres/endpoint.h"
+#include "sync/configured_databases.h"
 #include "sync/database.h"
 
 namespace crossover::route_switch {
-
-/// A configured database as the engine wants it.
-class EndpointDatabase final : public sync::Database {
- public:
-  EndpointDatabase(const config::Database& database, const std::string& key,
-                   const postgres::EndpointContext& context)
-      : endpoint_(database, key, context) {}
-  postgres::Session open(std::string_view purpose) const override {
-    return endpoint_.open(purpose);
-  }
-  std::string describe() const override { return endpoint_.describe(); }
-
- private:
-  postgres::Endpoint endpoint_;
-};
 
 /// Everything that the task talks to, made from configuration and options. A cluster is asked only
 /// where the configuration names something in it.
@@ -35,7 +21,7 @@ class Connections {
   explicit Connections(cli::TaskContext& context);
   ~Connections();
 
-  sync::Databases databases() const { return {*old_, *new_}; }
+  sync::Databases databases() const { return databases_->databases(); }
   /// The poolers that are there now: those of --pooler, else the running pods of pooler.name.
   cutover::Fleet fleet();
   /// Null without a cluster.
@@ -49,8 +35,7 @@ class Connections {
 
   cli::TaskContext& context_;
   std::unique_ptr<kube::Client> client_;
-  std::unique_ptr<EndpointDatabase> old_;
-  std::unique_ptr<EndpointDatabase> new_;
+  std::optional<sync::ConfiguredDatabases> databases_;
   std::vector<std::unique_ptr<kube::PortForward>> forwards_;
 };
 

@@ -23,6 +23,8 @@ void describe(Fields& fields, Flyway& flyway) {
   fields.sections("job", flyway.job, "for job: the Job's objects", "Source");
   fields.texts("command", flyway.command, "for local: the command and its arguments");
   fields.paths("locations", flyway.locations, "for local: folders of migrations");
+  fields.section("credentials", flyway.credentials,
+                 "for local: who logs in; default: `databases.new.credentials`", "Credentials");
   fields.text("historyTable", flyway.history_table, "name of Flyway's table");
   fields.text("schema", flyway.schema, "schema of Flyway's table");
   const bool in_workload =
@@ -38,13 +40,16 @@ void describe(Fields& fields, Flyway& flyway) {
 void describe(Fields& fields, Provision& provision) {
   fields.sections("database", provision.database, "objects of the new database", "Source");
   fields.sections("api", provision.api, "objects of the new API", "Source");
+  fields.sections("check", provision.check,
+                  "a copy of the new API that connects to the pooler's check entry", "Source");
+  fields.sections("stay", provision.stay,
+                  "the new API without pooler and temporary label, for `apply --stay`", "Source");
   fields.sections("homeDatabase", provision.home_database, "the same for the way home", "Source");
   fields.sections("homeApi", provision.home_api, "the same for the way home", "Source");
   fields.boolean("external", provision.external, "the new database is not in this cluster");
   fields.duration("timeout", provision.timeout, "until all of it is ready");
   fields.section("flyway", provision.flyway, "how the new database gets its schema");
-  fields.boolean("checkApi", provision.check_api,
-                 "run a copy of the new API on the pooler's check entry");
+  fields.boolean("checkApi", provision.check_api, "whether the objects of `check` are made");
 }
 
 void describe(Fields& fields, Pooler& pooler) {

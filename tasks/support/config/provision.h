@@ -2,10 +2,12 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "config/database.h"
 #include "config/named.h"
 #include "config/source.h"
 
@@ -32,6 +34,7 @@ struct Flyway {
   std::vector<Source> job;  ///< for job
   std::vector<std::string> command = {"flyway", "migrate"};  ///< for local
   std::vector<std::string> locations;                        ///< folders of migrations, for local
+  std::optional<Credentials> credentials;  ///< for local; empty: those of databases.new
   std::string history_table = "flyway_schema_history";
   std::string schema = "public";
 };
@@ -40,12 +43,14 @@ struct Flyway {
 struct Provision {
   std::vector<Source> database;
   std::vector<Source> api;
+  std::vector<Source> check;  ///< the copy of the new API on the pooler's check entry
+  std::vector<Source> stay;   ///< the new API without pooler and temporary label, for `--stay`
   std::vector<Source> home_database;
   std::vector<Source> home_api;
   bool external = false;  ///< the new database is not in this cluster: only Flyway and API are made
   Duration timeout = std::chrono::minutes(10);  ///< until all of it is ready
   Flyway flyway;
-  bool check_api = true;  ///< a copy of the new API on the pooler's check entry
+  bool check_api = true;  ///< whether `check` is made
 };
 
 }  // namespace crossover::config

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -85,6 +86,10 @@ class CutoverLock::Keeper {
 
   bool fresh() const { return !lost_ && clock_.now() - last_.load() < timing_.stale; }
 
+  Duration longest_silence() const {
+    return std::max<Duration>(silence_.load(), clock_.now() - last_.load());
+  }
+
  private:
   // Nothing may leave the thread: a beat that fails is the loss of the lock.
   void beat() noexcept {
@@ -95,6 +100,7 @@ class CutoverLock::Keeper {
         // The time before the question, since the server's clock starts no earlier than that.
         const Clock::Monotonic asked = clock_.now();
         session_.batch("SELECT 1");
+        silence_.store(std::max<Duration>(silence_.load(), asked - last_.load()));
         last_.store(asked);
         lock.lock();
       }
@@ -107,6 +113,7 @@ class CutoverLock::Keeper {
   LockTiming timing_;
   Session session_;
   std::atomic<Clock::Monotonic> last_{};
+  std::atomic<Duration> silence_{};
   std::atomic<bool> lost_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -133,6 +140,14 @@ bool CutoverLock::fresh() const {
     }
   }
   return true;
+}
+
+Duration CutoverLock::longest_silence() const {
+  Duration longest{};
+  for (const auto& keeper : keepers_) {
+    longest = std::max(longest, keeper->longest_silence());
+  }
+  return longest;
 }
 
 void CutoverLock::throw_if_stale() const {

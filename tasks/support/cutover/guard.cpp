@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "cutover/cutover_lock.h"
 #include "sync/state.h"
@@ -11,6 +13,7 @@ namespace crossover::cutover {
 Guard::Guard(const sync::Databases& databases, Fleet fleet, GuardOptions options,
              const Clock& clock, Log& log)
     : databases_(databases),
+      facts_(databases, options.migration),
       fleet_(std::move(fleet)),
       options_(std::move(options)),
       clock_(clock),
@@ -21,8 +24,17 @@ Guard::~Guard() = default;
 void Guard::run(const StopRequest& stop) {
   while (!stop.requested()) {
     step();
-    clock_.sleep(options_.poll);
+    clock_.sleep(until_next_look());
   }
+}
+
+// A poll, or less when the time that the lock must have been free ends before it.
+Duration Guard::until_next_look() const {
+  if (!free_since_) {
+    return options_.poll;
+  }
+  const Duration left = *free_since_ + options_.lock_free - clock_.now();
+  return left > Duration{} ? std::min(left, options_.poll) : options_.poll;
 }
 
 void Guard::step() {
@@ -45,7 +57,7 @@ void Guard::look() {
     }
     compared_ = now;
   }
-  const Facts facts = read_facts(databases_, options_.migration);
+  const Facts facts = facts_.read();
   if (facts.old_side.task_at_work || facts.new_side.task_at_work) {
     free_since_.reset();
     return;
@@ -78,7 +90,7 @@ void Guard::look() {
 }
 
 void Guard::act() {
-  const Facts facts = read_facts(databases_, options_.migration);
+  const Facts facts = facts_.read();
   std::vector<const sync::Database*> reachable;
   for (const Side side : {Side::old_side, Side::new_side}) {
     if (facts.at(side).reachable) {

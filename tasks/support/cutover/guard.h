@@ -40,9 +40,11 @@ class Guard {
  private:
   void look();
   void act();
+  Duration until_next_look() const;
   void complain(const std::string& text);
 
   sync::Databases databases_;
+  FactsReader facts_;
   Fleet fleet_;
   GuardOptions options_;
   const Clock& clock_;

@@ -20,25 +20,20 @@ std::optional<Side> side_named(const std::string& text) {
   return text == "new" ? Side::new_side : Side::old_side;
 }
 
-SideFacts read_side(const sync::Database& database, const std::string& migration) {
+SideFacts look(Session& session, const std::string& migration) {
   SideFacts facts;
-  try {
-    Session session = database.open("look");
-    const auto row = sync::read_migration(session);
-    facts.in_migration = row.has_value();
-    if (row) {
-      if (row->name != migration) {
-        throw Error(ErrorKind::precondition,
-                    fmt::format("it takes part in migration '{}'", row->name));
-      }
-      facts.moving_to = side_named(row->moving_to);
+  const auto row = sync::read_migration(session);
+  facts.in_migration = row.has_value();
+  if (row) {
+    if (row->name != migration) {
+      throw Error(ErrorKind::precondition,
+                  fmt::format("it takes part in migration '{}'", row->name));
     }
-    facts.gate = sync::gate_state(session);
-    facts.task_at_work = task_holds_lock(session, migration);
-    facts.reachable = true;
-  } catch (const Error& error) {
-    facts.problem = error.text();
+    facts.moving_to = side_named(row->moving_to);
   }
+  facts.gate = sync::gate_state(session);
+  facts.task_at_work = task_holds_lock(session, migration);
+  facts.reachable = true;
   return facts;
 }
 
@@ -107,19 +102,44 @@ void serve(Fleet& fleet, Side side, const RecoveryOptions& options, const Clock&
 
 }  // namespace
 
+FactsReader::FactsReader(const sync::Databases& databases, std::string migration)
+    : databases_(databases), migration_(std::move(migration)) {}
+
+SideFacts FactsReader::read(Side side) {
+  if (const auto kept = sessions_.find(side); kept != sessions_.end()) {
+    try {
+      return look(kept->second, migration_);
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): a new session tells
+      sessions_.erase(side);
+    }
+  }
+  try {
+    auto [opened, made] = sessions_.emplace(side, databases_.at(side).open("look"));
+    return look(opened->second, migration_);
+  } catch (const Error& error) {
+    sessions_.erase(side);
+    SideFacts facts;
+    facts.problem = error.text();
+    return facts;
+  }
+}
+
+Facts FactsReader::read() { return {read(Side::old_side), read(Side::new_side)}; }
+
 Facts read_facts(const sync::Databases& databases, const std::string& migration) {
-  return {read_side(databases.old_db, migration), read_side(databases.new_db, migration)};
+  return FactsReader(databases, migration).read();
 }
 
 Recovered recover(const sync::Databases& databases, Fleet& fleet, const RecoveryOptions& options,
                   const Clock& clock, Log& log) {
   const std::string token = sync::new_token();
-  Facts facts = read_facts(databases, options.migration);
+  FactsReader reader(databases, options.migration);
+  Facts facts = reader.read();
   const std::optional<Side> target = move_under_way(facts);
   if (target && facts.at(*target).reachable) {
     Session session = databases.at(*target).open("recover");
     take_owner_patiently(session, token, options.patience, clock);
-    facts = read_facts(databases, options.migration);
+    facts = reader.read();
   }
   Recovered recovered{crash_rule(facts, options.initial)};
   if (recovered.verdict.kind == Verdict::Kind::wait) {

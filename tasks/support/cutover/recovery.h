@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -10,8 +11,24 @@
 
 namespace crossover::cutover {
 
-/// Reads what both databases say now. Never throws for a database that can't be reached: that is
-/// one of the facts. Opens a session each.
+/// Reads what both databases say, by sessions that it keeps, since a guard looks several times a
+/// second. Not thread-safe.
+class FactsReader {
+ public:
+  /// Borrows the databases.
+  FactsReader(const sync::Databases& databases, std::string migration);
+  /// What they say now. Never throws for a database that can't be reached: that is one of the
+  /// facts. A session that has failed is replaced and asked again at once.
+  Facts read();
+
+ private:
+  SideFacts read(Side side);
+  sync::Databases databases_;
+  std::string migration_;
+  std::map<Side, postgres::Session> sessions_;
+};
+
+/// The same, once, by new sessions.
 Facts read_facts(const sync::Databases& databases, const std::string& migration);
 
 struct RecoveryOptions {

@@ -249,12 +249,24 @@ class Switch {
   // target; otherwise improves `error` for the caller to throw.
   bool committed_after_all(Error& error, const Deadline& deadline) {
     const bool late = deadline.passed();
+    const bool lost = !lock_ || !lock_->fresh() || error.kind() == ErrorKind::locked;
+    const Duration silence = lock_ ? lock_->longest_silence() : Duration{};
     log_.warning("{}: asking the databases where the service is", error.text());
     const Side side = bring_back(error);
     if (side == options_.to) {
       return true;
     }
-    if (late || error.kind() == ErrorKind::timeout) {
+    if (lost && silence > LockTiming{}.stale) {
+      error = Error(
+          ErrorKind::timeout,
+          fmt::format("unable to switch to the {} database: this process was stopped or cut off "
+                      "for {} ms in the pause and has lost the cutover's lock",
+                      sync::name(options_.to),
+                      std::chrono::duration_cast<std::chrono::milliseconds>(silence).count()),
+          fmt::format("the service runs on the {} database as before; run this step again where "
+                      "nothing suspends it, near both databases",
+                      sync::name(from())));
+    } else if (late || error.kind() == ErrorKind::timeout) {
       error = Error(
           ErrorKind::timeout,
           fmt::format(

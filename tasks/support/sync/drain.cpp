@@ -66,7 +66,8 @@ class Drain::Impl {
         drainer_(std::move(drainer)),
         log_(log),
         source_(databases.at(sync::source(direction)).open("drain")),
-        target_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token)) {
+        target_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token)),
+        sequences_(source_, target_, tables_) {
     source_.batch(plan_by_index);
     target_.batch(plan_by_index);
     prepare();
@@ -116,7 +117,7 @@ class Drain::Impl {
                      const std::function<void(std::string_view)>& phase) {
     DrainReport report = apply(owner);
     phase("drain");
-    advance_sequences(source_, target_, tables_, margin);
+    sequences_.advance(source_, target_, margin);
     phase("sequences");
     verify_applied();
     phase("verify");
@@ -345,6 +346,7 @@ class Drain::Impl {
   SystemClock clock_;
   Session source_;
   Session target_;
+  SequencePairs sequences_;
   std::optional<Transaction> source_transaction_;
   std::optional<Transaction> target_transaction_;
   std::string snapshot_;

@@ -40,6 +40,22 @@ std::int64_t stepped(const SequenceValue& bounds, std::int64_t value, std::int64
   return std::clamp(moved, bounds.minimum, bounds.maximum);
 }
 
+// One row for each of `sequences`, in their order.
+Rows last_values(Session& session, const std::vector<SequenceValue>& sequences) {
+  std::vector<std::string> names;
+  for (const SequenceValue& value : sequences) {
+    names.push_back(value.sequence.quoted());
+  }
+  return session.query(
+      "SELECT pg_sequence_last_value(s::regclass) FROM unnest($1::text[]) WITH ORDINALITY AS u(s, "
+      "n) ORDER BY n",
+      {text_array(names)});
+}
+
+std::optional<std::int64_t> optional_int64(const Rows& rows, std::size_t row) {
+  return rows.is_null(row, 0) ? std::nullopt : std::optional(rows.int64(row, 0));
+}
+
 }  // namespace
 
 std::vector<SequenceValue> read_sequence_values(Session& session,
@@ -104,19 +120,32 @@ std::optional<std::int64_t> advanced_value(const SequenceValue& source, const Se
   return wanted == *target.last_value ? std::nullopt : std::optional(wanted);
 }
 
-int advance_sequences(Session& source, Session& target, const std::vector<SyncedTable>& tables,
-                      std::int64_t margin) {
+SequencePairs::SequencePairs(Session& source, Session& target,
+                             const std::vector<SyncedTable>& tables) {
   const std::vector<SequenceValue> from = read_sequence_values(source, tables);
-  const std::vector<SequenceValue> to = read_sequence_values(target, tables);
+  for (SequenceValue& value : read_sequence_values(target, tables)) {
+    if (const SequenceValue* counterpart = find_counterpart(from, value)) {
+      sources_.push_back(*counterpart);
+      targets_.push_back(std::move(value));
+    }
+  }
+}
+
+int SequencePairs::advance(Session& source, Session& target, std::int64_t margin) const {
+  if (targets_.empty()) {
+    return 0;
+  }
+  const Rows from = last_values(source, sources_);
+  const Rows to = last_values(target, targets_);
   std::vector<std::string> names;
   std::vector<std::string> values;
-  for (const SequenceValue& value : to) {
-    const SequenceValue* counterpart = find_counterpart(from, value);
-    if (counterpart == nullptr) {
-      continue;
-    }
-    if (const auto wanted = advanced_value(*counterpart, value, margin)) {
-      names.push_back(value.sequence.quoted());
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    SequenceValue ahead = sources_[i];
+    SequenceValue behind = targets_[i];
+    ahead.last_value = optional_int64(from, i);
+    behind.last_value = optional_int64(to, i);
+    if (const auto wanted = advanced_value(ahead, behind, margin)) {
+      names.push_back(behind.sequence.quoted());
       values.push_back(std::to_string(*wanted));
     }
   }

@@ -32,10 +32,21 @@ std::vector<SequenceValue> read_sequence_values(postgres::Session& session,
 std::optional<std::int64_t> advanced_value(const SequenceValue& source, const SequenceValue& target,
                                            std::int64_t margin);
 
-/// Moves every sequence of the target that has a counterpart (same name, else same owning column)
-/// on the source. setval() is not undone by a rollback, which only leaves a gap. Returns how many
-/// were moved.
-int advance_sequences(postgres::Session& source, postgres::Session& target,
-                      const std::vector<SyncedTable>& tables, std::int64_t margin);
+/// The sequences of a target and their counterparts on the source (same name, else same owning
+/// column), looked up once, so that in a switch only their values are asked for.
+class SequencePairs {
+ public:
+  SequencePairs(postgres::Session& source, postgres::Session& target,
+                const std::vector<SyncedTable>& tables);
+
+  /// Moves every sequence of the target that stands behind. setval() is not undone by a rollback,
+  /// which only leaves a gap. Returns how many were moved. The sessions may be others than those
+  /// that the pairs were looked up with. Throws SQLSTATE 42P01 when a sequence has gone meanwhile.
+  int advance(postgres::Session& source, postgres::Session& target, std::int64_t margin) const;
+
+ private:
+  std::vector<SequenceValue> sources_;
+  std::vector<SequenceValue> targets_;
+};
 
 }  // namespace crossover::sync

@@ -1,0 +1,241 @@
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "files/files.h"
+#include "integration/sync/world.h"
+#include "process/command.h"
+#include "sync/gate.h"
+
+using namespace crossover;
+using namespace crossover::test;
+using nlohmann::json;
+
+namespace {
+
+/// The task as a person runs it, against two real servers.
+struct Place {
+  explicit Place(World& a_world) : world(a_world) { configure(""); }
+
+  void configure(const std::string& sync) const {
+    const auto database = [](const PostgresServer& server) {
+      return fmt::format(
+          "{{host: 127.0.0.1, port: {}, database: app, credentials: {{user: postgres, passwordEnv: "
+          "TEST_PASSWORD}}, tls: {{mode: disable}}}}",
+          server.port());
+    };
+    files::write_atomically(
+        directory.path() / "crossover.yaml",
+        fmt::format("name: test\napproval: none\ndatabases:\n  old: {}\n  new: {}\nsync:\n"
+                    "  lockTimeout: 100ms\n"
+                    "  answers: {{listen: none, advisoryLocks: none, temporaryTables: none, "
+                    "workers: none}}\n{}",
+                    database(world.old_server), database(world.new_server), sync));
+  }
+
+  process::Outcome start(std::vector<std::string> arguments,
+                         const std::string& stop_at = "") const {
+    process::Command command;
+    command.argv = {CROSSOVER_DATA_SYNC};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    command.directory = directory.path();
+    command.secret_environment = {{"TEST_PASSWORD", world.old_server.options().password}};
+    command.environment = {{"CROSSOVER_STOP_AT", stop_at}};
+    command.timeout = std::chrono::seconds(120);
+    return process::run(command);
+  }
+
+  json run(int exit_code, std::vector<std::string> arguments) const {
+    const process::Outcome outcome = start(std::move(arguments));
+    INFO(outcome.out << outcome.err);
+    REQUIRE(outcome.exit_code == exit_code);
+    CHECK(outcome.out.find(world.old_server.options().password.reveal()) == std::string::npos);
+    CHECK(outcome.err.find(world.old_server.options().password.reveal()) == std::string::npos);
+    return json::parse(outcome.out);
+  }
+
+  World& world;
+  files::TemporaryDirectory directory{};
+};
+
+void empty_new_side(World& world) {
+  postgres::Session session = world.new_db.open("test");
+  session.batch(
+      "TRUNCATE public.role, public.counter, public.event, public.\"Odd \"\"Name\", "
+      "public.tree, public.note, public.part");
+}
+
+}  // namespace
+
+TEST_CASE("a migration's data from preflight to removal, each step twice") {
+  World world(15, 17);
+  const Place place(world);
+  const json found = place.run(0, {"preflight"});
+  CHECK(found["changed"] == false);
+  Writers writers(world.old_server, 3);
+  const json planned = place.run(0, {"start", "--dry-run"});
+  const json started = place.run(0, {"start", "--approved-plan", planned["plan_sha256"]});
+  CHECK(started["changed"] == true);
+  const json again = place.run(0, {"start"});
+  CHECK(again["changed"] == false);
+  CHECK(again["plan_sha256"] == planned["plan_sha256"]);
+  place.run(0, {"start", "--reverse"});
+  CHECK(place.run(0, {"start", "--reverse"})["changed"] == false);
+  place.run(0, {"verify"});
+  const json state = place.run(0, {"status"});
+  CHECK(state["report"]["old"] ==
+        json{{"phase", "following"}, {"gate", "open"}, {"capture", true}});
+  CHECK(state["report"]["new"] ==
+        json{{"phase", "following"}, {"gate", "closed"}, {"capture", true}});
+  writers.stop();
+  CHECK(writers.failures() == 0);
+  CHECK(writers.last_failure().empty());
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(world.equal_by_sql());
+
+  const json refused = place.run(3, {"start", "--approved-plan", std::string(64, '0')});
+  CHECK(refused["error"]["message"].get<std::string>().starts_with(
+      "unable to run 'data-sync start': the plan has changed since it was approved"));
+  CHECK(place.run(0, {"abort", "--evidence-file", "evidence.json"})["changed"] == true);
+  CHECK(place.run(0, {"abort"})["changed"] == false);
+  const json evidence = json::parse(files::read(place.directory.path() / "evidence.json"));
+  std::vector<std::string> outcomes;
+  for (const json& entry : evidence["old"]) {
+    outcomes.push_back(entry["verb"].get<std::string>() + " " +
+                       entry["outcome"].get<std::string>());
+  }
+  CHECK(outcomes == std::vector<std::string>{"start done", "start done", "start refused"});
+  postgres::Session old_side = world.old_db.open("test");
+  CHECK(sync::gate_state(old_side) == sync::GateState::absent);
+}
+
+TEST_CASE("a start that was killed at any boundary ends as an undisturbed one") {
+  World world(15, 17);
+  const Place place(world);
+  for (const char* point :
+       {"start-state", "gate-installed#3", "start-gates", "capture-installed#2", "start-captured",
+        "start-installed", "copy-truncated", "copy-loaded#3", "copy-committed#3", "start-copied",
+        "drain-read", "drain-applied", "drain-committed", "start-drained"}) {
+    CAPTURE(point);
+    Writers writers(world.old_server, 2);
+    const process::Outcome killed = place.start({"start"}, std::string(point) + ":kill");
+    REQUIRE(killed.signal == 9);
+    place.run(0, {"start"});
+    place.run(0, {"verify"});
+    writers.stop();
+    CHECK(writers.failures() == 0);
+    place.run(0, {"follow", "--until-caught-up"});
+    CHECK(world.equal_by_sql());
+    place.run(0, {"abort"});
+    empty_new_side(world);
+  }
+}
+
+TEST_CASE("a follower that was killed at any boundary is followed by one that loses nothing") {
+  World world(15, 17);
+  const Place place(world);
+  place.run(0, {"start"});
+  for (const char* point :
+       {"drain-read#2", "drain-applied#2", "drain-committed#2", "follow-drained#3"}) {
+    CAPTURE(point);
+    Writers writers(world.old_server, 2);
+    REQUIRE(place.start({"follow"}, std::string(point) + ":kill").signal == 9);
+    writers.stop();
+    place.run(0, {"follow", "--until-caught-up"});
+    CHECK(world.equal_by_sql());
+  }
+}
+
+TEST_CASE("seeds that stand on both sides end as the policy says") {
+  World world(15, 17);
+  const Place place(world);
+  {
+    postgres::Session new_side = world.new_db.open("test");
+    new_side.batch(
+        "INSERT INTO public.role (id, name) SELECT i, 'role ' || i FROM generate_series(1, 5) i");
+  }
+  postgres::Session new_side = world.new_db.open("test");
+  const auto count = [&] { return new_side.query("SELECT count(*) FROM public.role").int64(0, 0); };
+  SECTION("replace puts the source's rows in their place") {
+    place.run(0, {"start"});
+    CHECK(world.equal_by_sql());
+  }
+  SECTION("replace refuses rows that only the target has, and lists them") {
+    new_side.batch("INSERT INTO public.role (id, name) VALUES (900, 'auditor')");
+    const json refused = place.run(4, {"start"});
+    CHECK(refused["error"]["message"] ==
+          "unable to copy over the target's rows: name=auditor of 'public.role' is in the target "
+          "only");
+    CHECK(refused["tables"][0]["rows"] ==
+          json::array({{"public.role", "name=auditor", "", "id=900", "only in the target"}}));
+    CHECK(count() == 6);
+  }
+  SECTION("merge keeps them") {
+    new_side.batch("INSERT INTO public.role (id, name) VALUES (900, 'auditor')");
+    place.configure("  tables: {public.role: {policy: merge}}\n");
+    place.run(0, {"start"});
+    CHECK(count() == 51);
+    place.run(0, {"verify"});
+  }
+  SECTION("skip leaves the target's rows alone") {
+    place.configure("  tables: {public.role: {policy: skip}}\n");
+    place.run(0, {"start"});
+    CHECK(count() == 5);
+  }
+  SECTION("the same name under another id is drift") {
+    new_side.batch("UPDATE public.role SET id = 700 WHERE id = 3");
+    const json refused = place.run(4, {"start"});
+    CHECK(
+        refused["error"]["message"] ==
+        "unable to copy over the target's rows: name=role 3 of 'public.role' is id=3 in the source "
+        "and id=700 in the target");
+  }
+}
+
+TEST_CASE("bad surroundings are said and nothing is touched") {
+  World world(15, 17);
+  const Place place(world);
+  SECTION("an unknown key") {
+    place.configure("  tabels: {}\n");
+    const json refused = place.run(2, {"preflight"});
+    CHECK(refused["error"]["message"] ==
+          "unable to read 'crossover.yaml': crossover.yaml:8: unknown key 'tabels' in 'sync'");
+    CHECK(refused["error"]["hint"] == "did you mean 'tables'?");
+  }
+  SECTION("an open question") {
+    files::write_atomically(place.directory.path() / "crossover.yaml", [&] {
+      std::string text = files::read(place.directory.path() / "crossover.yaml");
+      const auto at = text.find("listen: none, ");
+      return text.erase(at, 14);
+    }());
+    const json refused = place.run(3, {"start"});
+    CHECK(refused["error"]["message"] ==
+          "unable to move the data of 'test': sync.answers.listen does the application use LISTEN? "
+          "It "
+          "does not work behind transaction pooling");
+  }
+  SECTION("a missing column") {
+    postgres::Session new_side = world.new_db.open("test");
+    new_side.batch("ALTER TABLE public.counter DROP COLUMN updated_at");
+    const json refused = place.run(3, {"start"});
+    CHECK(
+        refused["error"]["message"] ==
+        "unable to move the data of 'test': table public.counter column 'updated_at' is missing in "
+        "the new database");
+  }
+  SECTION("a held lock") {
+    postgres::Session holder = world.old_db.open("holder");
+    holder.query("SELECT pg_advisory_lock(1)");
+    place.run(0, {"status"});
+  }
+  SECTION("a database that is not there") {
+    world.new_server.stop();
+    const json failed = place.run(1, {"status"});
+    CHECK(failed["error"]["message"].get<std::string>().starts_with(
+        fmt::format("unable to connect to '127.0.0.1:{}/app': ", world.new_server.port())));
+    return;
+  }
+  postgres::Session old_side = world.old_db.open("test");
+  CHECK(old_side.query("SELECT to_regnamespace('crossover') IS NULL").boolean(0, 0));
+}

@@ -51,13 +51,18 @@ json server_config(const PoolerServer& server, const std::string& side) {
 // The guard's crossover.yaml: addresses and files only, so that it needs no API server. JSON is
 // YAML.
 json guard_config(const PoolerSpec& spec) {
+  json pooler = {
+      {"name", spec.pooler.name}, {"image", spec.pooler.image}, {"port", spec.pooler.port}};
+  if (!spec.pooler.tls_secret.empty()) {
+    // PgBouncer asks its administrators for TLS too.
+    pooler["tlsSecret"] = spec.pooler.tls_secret;
+  }
   return {{"name", spec.migration},
           {"namespace", spec.ns},
           {"databases",
            {{"old", server_config(spec.old_server, "old")},
             {"new", server_config(spec.new_server, "new")}}},
-          {"pooler",
-           {{"name", spec.pooler.name}, {"image", spec.pooler.image}, {"port", spec.pooler.port}}}};
+          {"pooler", pooler}};
 }
 
 json config_map(const PoolerSpec& spec) {

@@ -130,8 +130,8 @@ json parse_selector(const std::string& selector) {
           ErrorKind::usage,
           fmt::format("unable to use selector '{}': '{}' is not KEY=VALUE", selector, entry));
     }
-    labels[entry.substr(0, equals)] = entry.substr(
-        entry[std::min(equals + 1, entry.size() - 1)] == '=' ? equals + 2 : equals + 1);
+    const bool doubled = entry.compare(equals, 2, "==") == 0;  // kubectl takes a==b as well
+    labels[entry.substr(0, equals)] = entry.substr(equals + (doubled ? 2 : 1));
     from = end + 1;
   }
   return labels;

@@ -21,7 +21,8 @@ std::string checks(const std::optional<History>& history, const std::vector<std:
   cli::Result result("seed-verify", "check");
   seed_verify::tell_history(history, scripts, result);
   std::string text;
-  for (const auto& check : result.to_json()["checks"]) {
+  const auto document = result.to_json();
+  for (const auto& check : document["checks"]) {
     text += check["name"].get<std::string>() + "=" + check["outcome"].get<std::string>() + " ";
   }
   return text;

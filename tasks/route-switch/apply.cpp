@@ -17,6 +17,7 @@
 #include "route-switch/plan.h"
 #include "route-switch/status.h"
 #include "route-switch/watch.h"
+#include "sync/fingerprint.h"
 #include "sync/state.h"
 
 namespace crossover::route_switch {
@@ -46,7 +47,12 @@ class Move {
         sync::require_migration(session, connections_.databases().old_db.describe());
     stored_plan_ = state.moving_to == sync::name(to_) ? state.plan_sha256 : std::string();
     inputs.tables = sync::read_tables(session);
+    const std::string fingerprint = sync::fingerprint_sql(inputs.tables);
+    inputs.old_fingerprint = session.query(fingerprint).text(0, 0);
+    inputs.new_fingerprint =
+        connections_.databases().new_db.open("plan").query(fingerprint).text(0, 0);
     inputs.poolers = connections_.fleet().names();
+    inputs.images = connections_.images(route_ ? service_to() : std::string());
     if (route_) {
       inputs.route = route_->ref().text();
       inputs.route_uid = kube::text_at(route_->read(), "/metadata/uid");
@@ -57,7 +63,7 @@ class Move {
   void run() {
     const cli::Plan plan = this->plan();
     plan_sha256_ = plan.sha256();
-    if (!context_.confirm(plan, stored_plan_)) {
+    if (!confirmed(plan)) {
       return;
     }
     try {
@@ -80,6 +86,20 @@ class Move {
   }
 
  private:
+  bool confirmed(const cli::Plan& plan) {
+    try {
+      return context_.confirm(plan, stored_plan_);
+    } catch (const Error& error) {
+      record("refused", error.text());
+      throw;
+    }
+  }
+
+  const std::string& service_to() const {
+    const config::Route& route = *context_.config().route;
+    return to_ == Side::new_side ? route.new_service : route.old_service;
+  }
+
   // Keeps two runs of one migration apart. What is done is fenced by owner tokens, not by these.
   void lock() {
     const std::string& name = context_.config().name;
@@ -91,8 +111,10 @@ class Move {
       kube::LeaseOptions options;
       options.migration = name;
       options.holder = kube::lease_holder("route-switch", context_.run_id());
-      // We hold the locks of both databases, so whoever held the Lease is dead.
-      options.take_over_if = [](const std::string&) { return true; };
+      // Who works under the locks that we hold now is dead when one of these tasks has the Lease.
+      options.take_over_if = [](const std::string& holder) {
+        return holder.starts_with("data-sync@") || holder.starts_with("route-switch@");
+      };
       lease_ = std::make_unique<kube::Lease>(*connections_.client(), options, context_.clock(),
                                              context_.log());
     }
@@ -104,12 +126,9 @@ class Move {
     }
     context_.phase("route", [this] {
       const bool changed = to_ == Side::new_side ? route_->lead_to_new() : route_->lead_to_old();
-      const config::Route& route = *context_.config().route;
       if (changed) {
-        context_.result().add_change(
-            route_->ref().text(), "led",
-            fmt::format("to service '{}'",
-                        to_ == Side::new_side ? route.new_service : route.old_service));
+        context_.result().add_change(route_->ref().text(), "led",
+                                     fmt::format("to service '{}'", service_to()));
       }
       await_uptake(context_, connections_, to_);
     });

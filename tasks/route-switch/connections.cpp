@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/error.h"
 #include "cutover/pooler_config.h"
 #include "kube/connect.h"
 #include "kube/object.h"
+#include "resources/step.h"
 
 namespace crossover::route_switch {
 namespace {
@@ -31,6 +33,17 @@ Address parse_address(const std::string& text) {
               fmt::format("unable to use '--pooler {}': it is not HOST:PORT", text));
 }
 
+// "a=b,c=d" of a Service's selector; empty where it has none or isn't there.
+std::string selector_of(const std::optional<nlohmann::json>& service) {
+  std::string text;
+  if (service) {
+    for (const auto& [key, value] : kube::at(*service, "/spec/selector").items()) {
+      text += fmt::format("{}{}={}", text.empty() ? "" : ",", key, value.get<std::string>());
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Connections::Connections(cli::TaskContext& context) : context_(context) {
@@ -40,11 +53,7 @@ Connections::Connections(cli::TaskContext& context) : context_(context) {
   const bool by_pods = context.options().list("pooler").empty();
   if (by_pods || sync::names_cluster(old_side) || sync::names_cluster(new_side) ||
       (config.route && context.verb() != "guard")) {
-    kube::ConnectOptions options;
-    options.kubeconfig = context.kubeconfig();
-    options.context = context.kube_context();
-    options.ns = context.namespace_name();
-    client_ = kube::connect(options, context.log());
+    client_ = resources::connect(context);
   }
   const postgres::EndpointContext endpoint{client_.get(), context.namespace_name(),
                                            kube::in_cluster(), context.log()};
@@ -125,6 +134,32 @@ std::vector<std::unique_ptr<Pooler>> Connections::pods() {
     poolers.push_back(cutover::make_pgbouncer(std::move(options)));
   }
   return poolers;
+}
+
+std::vector<std::string> Connections::images(const std::string& service) const {
+  std::set<std::string> digests;
+  const auto add_pods_of = [&](const std::string& selector) {
+    if (selector.empty()) {
+      return;
+    }
+    for (const auto& pod : client_->list("v1", "Pod", selector).items) {
+      for (const auto& container : kube::at(pod, "/status/containerStatuses")) {
+        const std::string digest = kube::text_at(container, "/imageID");
+        if (!digest.empty()) {
+          digests.insert(digest);
+        }
+      }
+    }
+  };
+  if (client_) {
+    if (!service.empty()) {
+      add_pods_of(selector_of(client_->find({"v1", "Service", {}, service})));
+    }
+    if (context_.options().list("pooler").empty()) {
+      add_pods_of(cutover::pooler_selector(context_.config().pooler->name));
+    }
+  }
+  return {digests.begin(), digests.end()};
 }
 
 cutover::Fleet Connections::fleet() {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cli/task.h"
@@ -24,6 +25,9 @@ class Connections {
   sync::Databases databases() const { return databases_->databases(); }
   /// The poolers that are there now: those of --pooler, else the running pods of pooler.name.
   cutover::Fleet fleet();
+  /// Image digests of the poolers' pods and of the pods behind `service` (where it isn't empty),
+  /// each once, in order; empty without a cluster.
+  std::vector<std::string> images(const std::string& service) const;
   /// Null without a cluster.
   kube::Client* client() const { return client_.get(); }
 

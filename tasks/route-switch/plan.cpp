@@ -57,6 +57,11 @@ cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
   if (!inputs.route_uid.empty()) {
     plan.set_input("routeUid", inputs.route_uid);
   }
+  plan.set_input("schemaFingerprints",
+                 {{"old", inputs.old_fingerprint}, {"new", inputs.new_fingerprint}});
+  if (!inputs.images.empty()) {
+    plan.set_input("images", inputs.images);
+  }
   const bool with_route = !inputs.route.empty();
   if (forward && with_route) {
     plan.add(route_step(config, inputs));

@@ -19,6 +19,11 @@ struct PlanInputs {
   std::vector<std::string> poolers;       ///< names, for people; not part of the hash
   std::string route;                      ///< "route/web"; empty: left alone
   std::string route_uid;
+  std::string old_fingerprint;  ///< of the schemas of the synced tables, as each server has them
+  std::string new_fingerprint;
+  /// Digests of the images that run behind the service that the route is led to, and of the
+  /// poolers; empty where no cluster knows them.
+  std::vector<std::string> images;
 };
 
 /// The steps of `switch` (to the new side: first the route, then the database) or `rollback` (the

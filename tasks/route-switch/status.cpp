@@ -8,13 +8,15 @@
 #include "cutover/crash_rule.h"
 #include "cutover/recovery.h"
 #include "cutover/route.h"
+#include "sync/drain.h"
+#include "sync/state.h"
 
 namespace crossover::route_switch {
 namespace {
 
 using sync::Side;
 
-void report_databases(cli::TaskContext& context, const cutover::Facts& facts) {
+std::optional<Side> report_databases(cli::TaskContext& context, const cutover::Facts& facts) {
   cli::Table table{"databases", {"side", "gate", "moving to", "task at work", "problem"}, {}};
   for (const Side side : {Side::old_side, Side::new_side}) {
     const cutover::SideFacts& one = facts.at(side);
@@ -31,6 +33,37 @@ void report_databases(cli::TaskContext& context, const cutover::Facts& facts) {
       "database", decided ? cli::CheckOutcome::pass : cli::CheckOutcome::warn,
       decided ? fmt::format("the service lives on the {} database", sync::name(verdict.side))
               : verdict.reason);
+  return decided ? std::optional(verdict.side) : std::nullopt;
+}
+
+// What the other database does not have yet.
+void report_lag(cli::TaskContext& context, Connections& connections, Side live) {
+  try {
+    const Side behind = sync::other(live);
+    postgres::Session session = connections.databases().at(behind).open("status");
+    const auto row = sync::read_migration(session);
+    const auto direction = sync::direction_to(behind);
+    const auto drained = session.query(
+        "SELECT round(extract(epoch FROM clock_timestamp() - drained_at)::numeric, 1) "
+        "FROM crossover.position WHERE direction = $1",
+        {std::string(sync::name(direction))});
+    if (drained.empty()) {
+      context.result().add_check(
+          "lag", cli::CheckOutcome::warn,
+          fmt::format("nothing is carried to the {} database", sync::name(behind)));
+      return;
+    }
+    sync::Drain drain(connections.databases(), direction, sync::read_tables(session),
+                      row->apply_token, row->drainer_token, context.log());
+    const std::uint64_t entries = drain.lag();
+    context.result().set_metric("lag_entries", static_cast<std::int64_t>(entries));
+    context.result().add_check(
+        "lag", cli::CheckOutcome::pass,
+        fmt::format("the {} database lacks {} captured changes; last drained {} s ago",
+                    sync::name(behind), entries, drained.text(0, 0)));
+  } catch (const Error& error) {
+    context.result().add_check("lag", cli::CheckOutcome::warn, error.text());
+  }
 }
 
 void report_poolers(cli::TaskContext& context, Connections& connections) {
@@ -72,7 +105,11 @@ void report_route(cli::TaskContext& context, Connections& connections) {
 }  // namespace
 
 void report_status(cli::TaskContext& context, Connections& connections) {
-  report_databases(context, cutover::read_facts(connections.databases(), context.config().name));
+  const cutover::Facts facts = cutover::read_facts(connections.databases(), context.config().name);
+  const std::optional<Side> live = report_databases(context, facts);
+  if (live && facts.old_side.in_migration && facts.new_side.in_migration) {
+    report_lag(context, connections, *live);
+  }
   report_poolers(context, connections);
   report_route(context, connections);
 }

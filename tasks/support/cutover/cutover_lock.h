@@ -37,8 +37,8 @@ class CutoverLock {
 
   /// Whether the last heartbeat of every database is recent. Thread-safe.
   bool fresh() const;
-  /// The longest time between two heartbeats so far, the one that is due now included: how long this
-  /// process was stopped or cut off. Thread-safe.
+  /// The longest time between two heartbeats so far, the one that is due now included: how long
+  /// this process was stopped or cut off. Thread-safe.
   Duration longest_silence() const;
   /// Throws Error{locked} `unable to go on: the lock of the cutover is lost` when it is not.
   void throw_if_stale() const;

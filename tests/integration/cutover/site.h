@@ -1,0 +1,74 @@
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "files/files.h"
+#include "integration/cutover/service.h"
+#include "process/command.h"
+
+namespace crossover::test {
+
+/// A service and a folder with its crossover.yaml, in which the program route-switch is run.
+class Site {
+ public:
+  /// `more` is added to crossover.yaml.
+  explicit Site(const std::string& more = "approval: none\n") {
+    const auto database = [&](sync::Side side) {
+      return fmt::format(
+          "{{host: 127.0.0.1, port: {}, database: app, tls: {{mode: disable}}, "
+          "credentials: {{user: postgres, passwordEnv: PASSWORD}}}}",
+          service_.server(side).port());
+    };
+    std::ofstream(folder_.path() / "crossover.yaml")
+        << "name: registry\ndatabases:\n  old: " << database(sync::Side::old_side)
+        << "\n  new: " << database(sync::Side::new_side)
+        << "\n  application: {user: app, passwordEnv: PASSWORD}\n"
+        << more;
+  }
+
+  Service& service() { return service_; }
+
+  process::Outcome start(std::vector<std::string> arguments, const std::string& stop_at = {}) {
+    process::Command command;
+    command.argv = {CROSSOVER_ROUTE_SWITCH};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    for (const std::string argument : {"--pooler-user", "postgres", "--pooler-folder",
+                                       service_.pooler(0).directory().c_str(), "--pooler"}) {
+      command.argv.push_back(argument);
+    }
+    command.argv.push_back(fmt::format("127.0.0.1:{}", service_.pooler(0).port()));
+    const Secret password("superuser-password-canary");
+    command.secret_environment = {{"PASSWORD", password}, {"CROSSOVER_POOLER_PASSWORD", password}};
+    if (const char* kubeconfig = std::getenv("CROSSOVER_TEST_KUBECONFIG")) {
+      command.environment.emplace_back("KUBECONFIG", kubeconfig);
+    }
+    if (!stop_at.empty()) {
+      command.environment.emplace_back("CROSSOVER_STOP_AT", stop_at);
+    }
+    command.directory = folder_.path();
+    command.timeout = std::chrono::minutes(2);
+    return process::run(command);
+  }
+
+  /// The result document; `exit_code` must be what it ends with.
+  nlohmann::json run(int exit_code, std::vector<std::string> arguments) {
+    const process::Outcome outcome = start(std::move(arguments));
+    INFO(outcome.err);
+    CHECK(outcome.exit_code == exit_code);
+    CHECK(outcome.out.find("canary") == std::string::npos);
+    CHECK(outcome.err.find("canary") == std::string::npos);
+    return nlohmann::json::parse(outcome.out);
+  }
+
+  std::string live() { return run(0, {"status"})["report"]["live"]; }
+
+ private:
+  Service service_{1, 50};
+  files::TemporaryDirectory folder_;
+};
+
+}  // namespace crossover::test

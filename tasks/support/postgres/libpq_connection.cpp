@@ -41,6 +41,8 @@ class Keywords {
     add("sslkey", options.sslkey);
     add("application_name", options.application_name);
     add("client_encoding", utf8_);
+    // The one setting that can't wait until we are connected: a role's own would end our set-up.
+    if (!options.plain) add("options", "-c statement_timeout=0");
     // A Kerberos ticket that happens to lie about must not change how we are encrypted.
     add("gssencmode", disable_);
     add("keepalives_idle", "5");

@@ -88,8 +88,17 @@ ConnectFailure read_connect_failure(std::string_view message) {
   return failure;
 }
 
+Error pooler_error(const ConnectionOptions& options) {
+  return {
+      ErrorKind::precondition,
+      "unable to use '" + describe(options) + "': it is a connection pooler",
+      "name the database server itself: settings and locks of a session don't survive a pooler"};
+}
+
 Error connect_error(const ConnectionOptions& options, std::string_view libpq_message) {
   const ConnectFailure failure = read_connect_failure(libpq_message);
+  // A server knows every parameter that we send.
+  if (failure.cause.starts_with("unsupported startup parameter")) return pooler_error(options);
   const bool wrong_tls = failure.cause.find("certificate") != std::string::npos ||
                          failure.cause.starts_with("server does not support SSL");
   const std::string state =

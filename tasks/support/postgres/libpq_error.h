@@ -22,6 +22,9 @@ ConnectFailure read_connect_failure(std::string_view message);
 /// The error for a connection that could not be made.
 Error connect_error(const ConnectionOptions& options, std::string_view libpq_message);
 
+/// The refusal of a server that is a pooler.
+Error pooler_error(const ConnectionOptions& options);
+
 /// The error for a statement that failed on a connection; `result` may be null.
 Error statement_error(const ConnectionOptions& options, const PGconn* connection,
                       const PGresult* result);

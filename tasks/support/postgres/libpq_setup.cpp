@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "postgres/libpq_connection.h"
+#include "postgres/libpq_error.h"
 #include "postgres/quote.h"
 
 namespace crossover::postgres {
@@ -15,22 +16,16 @@ Error refusal(const Connection& connection, const std::string& cause, const std:
           "unable to use '" + describe(connection.options()) + "': " + cause, hint};
 }
 
-Error pooler_refusal(const Connection& connection) {
-  return refusal(connection, "it is a connection pooler",
-                 "name the database server itself: settings and locks of a session don't survive a "
-                 "pooler");
-}
-
 // Runs before anything is set: through a pooler our settings would stay in a server connection that
 // the application gets next.
 void refuse_poolers(Connection& connection) {
   const char* version = PQparameterStatus(connection.get(), "server_version");
   if (version != nullptr && std::string_view(version).find("bouncer") != std::string_view::npos) {
-    throw pooler_refusal(connection);  // its administration console
+    throw pooler_error(connection.options());  // its administration console
   }
   // A pooler makes up the key data that it sends when a client logs in.
   const Rows pid(connection.execute({.sql = "SELECT pg_catalog.pg_backend_pid()"}));
-  if (pid.int64(0, 0) != PQbackendPID(connection.get())) throw pooler_refusal(connection);
+  if (pid.int64(0, 0) != PQbackendPID(connection.get())) throw pooler_error(connection.options());
 }
 
 void add_setting(std::string& sql, std::string_view name, std::string_view value) {

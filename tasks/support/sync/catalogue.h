@@ -15,9 +15,9 @@ namespace crossover::sync {
 
 struct Column {
   std::string name;
-  std::string type;        ///< format_type(), schema-qualified unless built in
-  std::string collation;   ///< empty for the type's default
-  std::string expression;  ///< default or generation expression
+  std::string type;             ///< format_type(), schema-qualified unless built in
+  std::string collation = {};   ///< empty for the type's default
+  std::string expression = {};  ///< default or generation expression
   bool not_null = false;
   char identity = ' ';   ///< 'a' always, 'd' by default, ' ' none (pg_attribute.attidentity)
   char generated = ' ';  ///< 's' stored, 'v' virtual, ' ' none (pg_attribute.attgenerated)
@@ -33,8 +33,8 @@ struct Constraint {
 };
 
 struct UniqueIndex {
-  std::string name;
-  std::vector<std::string> columns;
+  std::string name = {};
+  std::vector<std::string> columns = {};
   bool primary = false;
   bool not_null = false;   ///< every column is NOT NULL
   bool immediate = false;  ///< not deferrable

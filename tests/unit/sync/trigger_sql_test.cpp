@@ -1,0 +1,50 @@
+#include "sync/trigger_sql.h"
+
+#include <catch2/catch.hpp>
+
+using namespace crossover;
+using namespace crossover::sync;
+
+namespace {
+
+SyncedTable odd() {
+  SyncedTable table;
+  table.id = 7;
+  table.table = {"public", "Odd \"x\""};
+  table.relations = {table.table};
+  table.key = {"Key A"};
+  table.columns = {"Key A", "note"};
+  table.types = {"text", "text"};
+  return table;
+}
+
+}  // namespace
+
+TEST_CASE("no trigger definition shows the token") {
+  const Secret token(std::string("canary-0123456789"));
+  const std::string sql = create_capture_triggers_sql(odd(), odd().table, token) +
+                          create_gate_trigger_sql(odd().table, token, true) +
+                          create_gate_function_sql() + create_capture_functions_sql(odd());
+  CHECK(sql.find("canary") == std::string::npos);
+}
+
+TEST_CASE("identifiers are quoted and every function has a pinned search_path") {
+  const std::string sql = create_capture_functions_sql(odd());
+  CHECK(sql.find("SELECT \"Key A\" FROM new_rows") != std::string::npos);
+  std::size_t functions = 0;
+  for (std::size_t at = sql.find("CREATE OR REPLACE FUNCTION"); at != std::string::npos;
+       at = sql.find("CREATE OR REPLACE FUNCTION", at + 1)) {
+    ++functions;
+    CHECK(sql.find("SECURITY DEFINER SET search_path = pg_catalog, pg_temp", at) !=
+          std::string::npos);
+  }
+  CHECK(functions == 4);
+}
+
+TEST_CASE("a keyless table logs that it changed, not which rows") {
+  SyncedTable table = odd();
+  table.key.clear();
+  const std::string sql = create_capture_functions_sql(table);
+  CHECK(sql.find("new_rows") == std::string::npos);
+  CHECK(sql.find("whole") != std::string::npos);
+}

@@ -142,7 +142,7 @@ def main() -> int:
         log.unlink()
     try:
         for suite in suites.suites(ROOT, run.build):
-            if not arguments.suite or suite.name in arguments.suite:
+            if suite.name in arguments.suite or not (arguments.suite or suite.by_name):
                 run.suite(suite)
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
@@ -152,4 +152,5 @@ def main() -> int:
     return 1 if run.total.failed else 0
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())

@@ -43,7 +43,7 @@ def preparations(root: pathlib.Path, build: pathlib.Path) -> dict:
     return {part.name: part for part in (
         Part('packages', 10, (str(scripts / 'install-packages'), 'build', 'sandbox', 'test')),
         Part('configure', 3, configure),
-        Part('build', 20, ('cmake', '--build', str(build), '-j2')),
+        Part('build', 30, ('cmake', '--build', str(build), '-j2')),
         Part('postgres', 8, (str(scripts / 'postgres-binaries'),)),
     )}
 

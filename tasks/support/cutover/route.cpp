@@ -16,11 +16,32 @@ using nlohmann::json;
 
 bool is_http_route(const json& object) { return object.value("kind", "") == "HTTPRoute"; }
 
-// A backendRef means a Service of the same namespace unless it says otherwise.
-bool names_service(const json& reference, const std::string& service) {
-  return reference.value("kind", "Service") == "Service" && reference.value("group", "").empty() &&
-         reference.value("name", "") == service;
-}
+// What a reference counts for that says nothing, and how much it can say (Route: 0 to 256;
+// HTTPRoute: 0 to 1,000,000).
+struct Weights {
+  std::int64_t unsaid = 1;
+  std::int64_t most = 1;
+};
+
+// A reference means a Service of the object's own namespace unless it says otherwise.
+class Names {
+ public:
+  Names(const json& object, std::string service)
+      : ns_(kube::text_at(object, "/metadata/namespace")), service_(std::move(service)) {}
+  bool operator()(const json& reference) const {
+    const std::string ns = reference.value("namespace", "");
+    return reference.value("kind", "Service") == "Service" &&
+           reference.value("group", "").empty() && (ns.empty() || ns == ns_) &&
+           reference.value("name", "") == service_;
+  }
+  bool among(const json& references) const {
+    return std::any_of(references.begin(), references.end(), *this);
+  }
+
+ private:
+  std::string ns_;
+  std::string service_;
+};
 
 std::string current_backends_text(const json& object) {
   json list = json::array();
@@ -46,27 +67,29 @@ json guarded_patch(const json& object) {
 
 // `to` takes the place and weight of `from`; where it is a backend already, it takes the weights of
 // both.
-json moved(const json& references, const std::string& from, const std::string& to) {
-  const bool there = std::any_of(references.begin(), references.end(),
-                                 [&](const json& one) { return names_service(one, to); });
+json moved(const json& references, const Names& from, const Names& to, const std::string& to_name,
+           const Weights& weights) {
+  const bool there = to.among(references);
+  std::int64_t freed = 0;
   json result = json::array();
   for (json reference : references) {
-    if (names_service(reference, from)) {
+    if (from(reference)) {
       if (there) {
+        freed += reference.value("weight", weights.unsaid);
         continue;
       }
-      reference["name"] = to;
-    } else if (names_service(reference, to) && reference.value("weight", 1) == 0) {
-      reference["weight"] = 1;
+      reference["name"] = to_name;
     }
     result.push_back(std::move(reference));
   }
+  for (json& reference : result) {
+    if (freed > 0 && to(reference)) {
+      reference["weight"] =
+          std::min(reference.value("weight", weights.unsaid) + freed, weights.most);
+      freed = 0;
+    }
+  }
   return result;
-}
-
-bool contains_service(const json& references, const std::string& service) {
-  return std::any_of(references.begin(), references.end(),
-                     [&](const json& one) { return names_service(one, service); });
 }
 
 [[noreturn]] void throw_no_backend(const json& object, const std::string& from,
@@ -81,18 +104,20 @@ bool contains_service(const json& references, const std::string& service) {
 
 json http_route_patch(const json& object, const std::string& from, const std::string& to) {
   json patch = guarded_patch(object);
+  const Names leaves(object, from);
+  const Names comes(object, to);
   bool found = false;
   bool change = false;
   const json& rules = kube::at(object, "/spec/rules");
   for (std::size_t i = 0; i < rules.size(); ++i) {
     const json references = rules[i].value("backendRefs", json::array());
-    if (contains_service(references, from)) {
+    if (leaves.among(references)) {
       change = true;
       patch.push_back({{"op", "replace"},
                        {"path", fmt::format("/spec/rules/{}/backendRefs", i)},
-                       {"value", moved(references, from, to)}});
+                       {"value", moved(references, leaves, comes, to, {1, 1'000'000})}});
     }
-    found = found || contains_service(references, to);
+    found = found || comes.among(references);
   }
   if (change) {
     return patch;
@@ -110,13 +135,15 @@ json openshift_route_patch(const json& object, const std::string& from, const st
   for (const json& other : others) {
     all.push_back(other);
   }
-  if (!contains_service(all, from)) {
-    if (!contains_service(all, to)) {
+  const Names leaves(object, from);
+  const Names comes(object, to);
+  if (!leaves.among(all)) {
+    if (!comes.among(all)) {
       throw_no_backend(object, from, to);
     }
     return json::array();
   }
-  const json after = moved(all, from, to);
+  const json after = moved(all, leaves, comes, to, {100, 256});
   json patch = guarded_patch(object);
   patch.push_back({{"op", "replace"}, {"path", "/spec/to"}, {"value", after.at(0)}});
   if (after.size() == 1 && !others.is_null()) {

@@ -59,8 +59,8 @@ class Site {
     const process::Outcome outcome = start(std::move(arguments));
     INFO(outcome.err);
     CHECK(outcome.exit_code == exit_code);
-    CHECK(outcome.out.find("canary") == std::string::npos);
-    CHECK(outcome.err.find("canary") == std::string::npos);
+    CHECK(outcome.out.find("password-canary") == std::string::npos);
+    CHECK(outcome.err.find("password-canary") == std::string::npos);
     return nlohmann::json::parse(outcome.out);
   }
 

@@ -19,6 +19,8 @@ class Load:
     def start(self, seconds: float = 60) -> None:
         """Returns when the first writes are acknowledged."""
         self.phase('before')
+        for stale in (self.status_file, self.report_file):
+            stale.unlink(missing_ok=True)
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)

@@ -231,10 +231,12 @@ void status(cli::TaskContext& context) {
     const kube::Ref ref = kube::ref_of(object);
     const std::optional<json> live = client->find(ref);
     const kube::Readiness ready = kube::readiness(live ? *live : json());
-    context.result().add_check(
-        ref.text(),
-        ready.state == kube::ReadyState::ready ? cli::CheckOutcome::pass : cli::CheckOutcome::fail,
-        ready.reason.empty() ? "ready" : ready.reason);
+    // A claim may wait for its first pod, so what is on its way is no failure yet.
+    context.result().add_check(ref.text(),
+                               ready.state == kube::ReadyState::ready    ? cli::CheckOutcome::pass
+                               : ready.state == kube::ReadyState::failed ? cli::CheckOutcome::fail
+                                                                         : cli::CheckOutcome::warn,
+                               ready.reason.empty() ? "ready" : ready.reason);
   }
 }
 

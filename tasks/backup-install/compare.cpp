@@ -47,7 +47,7 @@ std::string backup_file(const std::string& output, const std::string& directory)
     }
   }
   const std::string prefix = directory + "/";
-  for (std::size_t at = output.rfind(prefix); at != std::string::npos && at > 0;
+  for (std::size_t at = output.rfind(prefix); at != std::string::npos;
        at = at == 0 ? std::string::npos : output.rfind(prefix, at - 1)) {
     // Colours and quotes may stand around it.
     const std::size_t end = std::min(output.find_first_of(" \t\r\n'\"\x1b", at), output.size());

@@ -85,7 +85,7 @@ void bring_up(cli::TaskContext& context, kube::Client& client, Helm& helm,
     const int revision = helm.upgrade(backup);
     stop_point("backup-upgraded");
     context.result().add_change("release/" + backup.release, fresh ? "installed" : "upgraded",
-                                fmt::format("revision {} of {}", revision, backup.chart));
+                                fmt::format("revision {}", revision));
   }
   std::vector<json> objects = release.wanted;
   for (json& object : objects) {

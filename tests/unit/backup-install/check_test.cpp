@@ -23,6 +23,7 @@ nlohmann::ordered_json checks(const backup_install::Contents& before,
 TEST_CASE("a backup command names its file among other words") {
   CHECK(backup_file("Backup: /backups/a.sql.gz\nStatus Code: 0\n", "/backups") ==
         "/backups/a.sql.gz");
+  CHECK(backup_file("/backups/a.sql.gz", "/backups") == "/backups/a.sql.gz");
   CHECK(backup_file("removing /backups/old.gz\n\x1b[32m/backups/daily/new.gz\x1b[0m kept\n",
                     "/backups") == "/backups/daily/new.gz");
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "data-sync/start.h"
 #include "sync/capture.h"
 #include "sync/drain.h"
 
@@ -19,6 +20,7 @@ class Follower {
     postgres::Session target = run.at(sync::target(direction)).open("follow");
     migration_ = sync::require_migration(target, run.at(sync::target(direction)).describe());
     tables_ = sync::read_tables(target);
+    require_copied(target, direction);
   }
 
   void run() {

@@ -79,6 +79,10 @@ class Starter {
                   "unable to start in reverse: nothing was started forward",
                   "run `data-sync start` first");
     }
+    if (run_.live_side() == Side::old_side) {
+      postgres::Session forward_target = run_.at(Side::new_side).open("start");
+      require_copied(forward_target, Direction::forward);
+    }
     postgres::Session target = run_.at(Side::old_side).open("start");
     const bool under_way =
         target.query("SELECT EXISTS (SELECT FROM crossover.position WHERE direction = 'reverse')")
@@ -240,6 +244,20 @@ class Starter {
 };
 
 }  // namespace
+
+void require_copied(postgres::Session& target, Direction direction) {
+  const postgres::Rows rows = target.query(
+      "SELECT count(*) FILTER (WHERE NOT copied), count(*) FROM crossover.synced_table");
+  if (rows.int64(0, 0) > 0) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to carry changes to the {} database: {} of {} tables are not "
+                    "copied",
+                    sync::name(sync::target(direction)), rows.int64(0, 0), rows.int64(0, 1)),
+        direction == Direction::forward ? "run `data-sync start` to its end first"
+                                        : "run `data-sync start --reverse` to its end first");
+  }
+}
 
 void start(Run& run) {
   const Direction direction =

@@ -10,4 +10,9 @@ namespace crossover::data_sync {
 /// on where a killed run stopped.
 void start(Run& run);
 
+/// Throws Error{precondition} while tables of `target` wait for their copy: what is carried to a
+/// table without its rows is worth nothing. `start` that failed half-way must be run to its end
+/// first.
+void require_copied(postgres::Session& target, sync::Direction direction);
+
 }  // namespace crossover::data_sync

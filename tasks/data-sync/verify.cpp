@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "data-sync/start.h"
 #include "sync/drain.h"
 #include "sync/verify.h"
 
@@ -35,6 +36,7 @@ void verify(Run& run) {
   const sync::Migration migration =
       sync::require_migration(target, run.at(sync::target(direction)).describe());
   const auto tables = sync::read_tables(target);
+  require_copied(target, direction);
   sync::Drain drain(run.databases(), direction, tables, migration.apply_token,
                     migration.drainer_token, context.log());
   std::optional<postgres::Transaction> snapshot;

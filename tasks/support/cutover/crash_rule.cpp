@@ -57,6 +57,9 @@ std::optional<Side> move_under_way(const Facts& facts) {
 Verdict crash_rule(const Facts& facts, std::optional<Side> initial) {
   const bool old_open = has_gate(facts, Side::old_side, GateState::open);
   const bool new_open = has_gate(facts, Side::new_side, GateState::open);
+  if (facts.old_side.reachable && facts.old_side.other_abandoned) {
+    return old_open ? serve(Side::old_side) : Verdict{Verdict::Kind::reopen, Side::old_side, {}};
+  }
   if (old_open && new_open) {
     return wait("the gates of both databases are open");
   }

@@ -15,7 +15,9 @@ struct SideFacts {
   bool in_migration = false;  ///< schema crossover is there
   sync::GateState gate = sync::GateState::absent;
   std::optional<Side> moving_to;  ///< the switch under way, or the last broken one
-  bool task_at_work = false;      ///< a task holds the cutover's lock there
+  /// Said by the old side only: the new one was given up with what was written there (abandon.h).
+  bool other_abandoned = false;
+  bool task_at_work = false;  ///< a task holds the cutover's lock there
 };
 
 struct Facts {
@@ -40,7 +42,8 @@ struct Verdict {
 /// else is known: a switch closes the one before it opens the other, so both are never open. Both
 /// closed is the middle of a switch: it had not committed at its target, so its source is to be
 /// opened again. An unreachable side whose gate could be the open one decides nothing. `initial` is
-/// where the service lives when neither side has a gate (before `data-sync start`). Pure.
+/// where the service lives when neither side has a gate (before `data-sync start`). Once the new
+/// side has been given up, the service belongs on the old one whatever the new one says. Pure.
 ///
 /// The facts of a move's target must have been read after its owner token was taken, so that no
 /// transaction of a former task was open or in doubt, and under the cutover's lock (recovery.h).

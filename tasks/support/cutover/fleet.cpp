@@ -78,6 +78,8 @@ void Fleet::command(PoolerCommand command, const Deadline& deadline) {
 
 void Fleet::pause(const Deadline& deadline) { command(PoolerCommand::pause, deadline); }
 
+void Fleet::cut_off(const Deadline& deadline) { command(PoolerCommand::cut_off, deadline); }
+
 void Fleet::resume(const Deadline& deadline) { command(PoolerCommand::resume, deadline); }
 
 void Fleet::retarget(Side side, const Deadline& deadline) {

@@ -25,6 +25,8 @@ class Fleet {
   /// Returns when every pooler has no server connection in use. Throws if one is not so far by the
   /// deadline; the caller resumes.
   void pause(const Deadline& deadline);
+  /// As a pause, but nothing that is under way is waited for: its clients see an error.
+  void cut_off(const Deadline& deadline);
   /// Tries all, then throws the first error.
   void resume(const Deadline& deadline);
   /// Makes every pooler lead to `side`, and looks whether it does. Throws Error{failure} `unable to

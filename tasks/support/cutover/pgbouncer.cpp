@@ -113,6 +113,8 @@ class Pgbouncer final : public Pooler {
     switch (command) {
       case PoolerCommand::pause:
         return fmt::format("PAUSE {}", postgres::quote_identifier(options_.entry));
+      case PoolerCommand::cut_off:
+        return fmt::format("KILL {}", postgres::quote_identifier(options_.entry));
       case PoolerCommand::resume:
         return fmt::format("RESUME {}", postgres::quote_identifier(options_.entry));
       case PoolerCommand::use_old:

@@ -23,6 +23,7 @@ struct PoolerState {
 /// What can be told to a pooler.
 enum class PoolerCommand {
   pause,    ///< running transactions end, server connections close, new ones wait
+  cut_off,  ///< clients and server connections are dropped, new ones wait as in a pause
   resume,   ///< those that wait go on
   use_old,  ///< the next reload reads the file that leads to the old database
   use_new,  ///< ... to the new one

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "cutover/abandon.h"
 #include "cutover/cutover_lock.h"
 #include "sync/gate.h"
 #include "sync/state.h"
@@ -30,6 +31,7 @@ SideFacts look(Session& session, const std::string& migration) {
                   fmt::format("it takes part in migration '{}'", row->name));
     }
     facts.moving_to = side_named(row->moving_to);
+    facts.other_abandoned = row->side == Side::old_side && row->phase == abandoned_phase;
   }
   facts.gate = sync::gate_state(session);
   facts.task_at_work = task_holds_lock(session, migration);

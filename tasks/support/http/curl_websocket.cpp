@@ -70,8 +70,8 @@ class CurlWebSocket final : public WebSocket {
   }
 
   int descriptor() const override { return descriptor_; }
-  bool wants_write() const override { return sent_ < out_.size(); }
-  std::size_t unsent() const override { return out_.size() - sent_; }
+  bool wants_write() const override { return unsent() > 0; }
+  std::size_t unsent() const override { return in_flight_.size() - sent_ + out_.size(); }
   const std::string& close_reason() const override { return close_reason_; }
 
   Received receive(std::string& message) override {
@@ -99,22 +99,29 @@ class CurlWebSocket final : public WebSocket {
     queue(Opcode::binary, head, body);
   }
 
+  // OpenSSL wants a write that it could not finish repeated with the very same bytes at the very
+  // same place (SSL_write, "bad write retry"), so what is being sent is never touched; what comes
+  // meanwhile waits in `out_`.
   void flush() override {
-    while (sent_ < out_.size()) {
+    while (true) {
+      if (sent_ == in_flight_.size()) {
+        in_flight_.clear();
+        sent_ = 0;
+        if (out_.empty()) {
+          return;
+        }
+        in_flight_.swap(out_);
+      }
       std::size_t written = 0;
-      const CURLcode code =
-          curl_easy_send(handle_.get(), out_.data() + sent_, out_.size() - sent_, &written);
+      const CURLcode code = curl_easy_send(handle_.get(), in_flight_.data() + sent_,
+                                           in_flight_.size() - sent_, &written);
       if (code == CURLE_AGAIN) {
-        break;
+        return;
       }
       if (code != CURLE_OK) {
         throw broken(curl_easy_strerror(code));
       }
       sent_ += written;
-    }
-    if (sent_ == out_.size()) {
-      out_.clear();
-      sent_ = 0;
     }
   }
 
@@ -296,8 +303,9 @@ class CurlWebSocket final : public WebSocket {
   FrameReader reader_;
   std::string input_;
   std::string partial_;
-  std::string out_;
-  std::size_t sent_ = 0;
+  std::string out_;        ///< to be sent, frame after frame
+  std::string in_flight_;  ///< being sent
+  std::size_t sent_ = 0;   ///< of in_flight_
   std::array<std::uint8_t, 256> random_{};
   std::size_t random_left_ = 0;
   bool closed_ = false;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "cutover/abandon.h"
 #include "cutover/guard.h"
 #include "cutover/route.h"
 #include "cutover/switch.h"
@@ -31,6 +32,7 @@ class Move {
   Move(cli::TaskContext& context, Side to)
       : context_(context),
         to_(to),
+        accept_loss_(to == Side::old_side && context.options().flag("accept-loss")),
         connections_(context),
         started_(rfc3339(context.clock().wall())) {
     const config::Migration& config = context.config();
@@ -49,8 +51,13 @@ class Move {
     inputs.tables = sync::read_tables(session);
     const std::string fingerprint = sync::fingerprint_sql(inputs.tables);
     inputs.old_fingerprint = session.query(fingerprint).text(0, 0);
-    inputs.new_fingerprint =
-        connections_.databases().new_db.open("plan").query(fingerprint).text(0, 0);
+    if (accept_loss_) {  // the new database may be gone
+      inputs.drained_at =
+          cutover::last_drained_at(session, connections_.databases().old_db.describe());
+    } else {
+      inputs.new_fingerprint =
+          connections_.databases().new_db.open("plan").query(fingerprint).text(0, 0);
+    }
     inputs.poolers = connections_.fleet().names();
     inputs.images = connections_.images(route_ ? service_to() : std::string());
     if (route_) {
@@ -88,6 +95,13 @@ class Move {
  private:
   bool confirmed(const cli::Plan& plan) {
     try {
+      if (accept_loss_ && !context_.dry_run() && context_.options().text("approved-plan").empty()) {
+        throw Error(
+            ErrorKind::precondition,
+            "unable to run 'route-switch rollback --accept-loss': it needs an approval of "
+            "its own, whatever the configuration says",
+            fmt::format("look at it with --dry-run, then give --approved-plan {}", plan.sha256()));
+      }
       return context_.confirm(plan, stored_plan_);
     } catch (const Error& error) {
       record("refused", error.text());
@@ -104,7 +118,15 @@ class Move {
   void lock() {
     const std::string& name = context_.config().name;
     for (const Side side : {Side::old_side, Side::new_side}) {
-      sessions_.push_back(connections_.databases().at(side).open("route-switch"));
+      try {
+        sessions_.push_back(connections_.databases().at(side).open("route-switch"));
+      } catch (const Error& error) {
+        if (!accept_loss_ || side == Side::old_side) {
+          throw;
+        }
+        context_.log().warning("going on without the new database: {}", error.text());
+        continue;
+      }
       postgres::lock(sessions_.back(), name, postgres::advisory_key(name));
     }
     if (connections_.client() != nullptr) {
@@ -147,8 +169,10 @@ class Move {
     options.pause_budget = config.cutover.pause_budget;
     options.sequence_margin = config.sync.sequence_margin;
     const cutover::SwitchReport report =
-        cutover::run_switch(connections_.databases(), fleet, options, context_.clock(),
-                            context_.log(), context_.stop());
+        accept_loss_ ? cutover::abandon_new(connections_.databases(), fleet, options,
+                                            context_.clock(), context_.log())
+                     : cutover::run_switch(connections_.databases(), fleet, options,
+                                           context_.clock(), context_.log(), context_.stop());
     for (const cutover::SwitchPhase& phase : report.phases) {
       const auto length = std::chrono::duration_cast<Clock::Wall::duration>(phase.duration);
       context_.result().add_phase({phase.name, phase.start, phase.start + length});
@@ -186,14 +210,23 @@ class Move {
         "written meanwhile");
   }
 
-  void record(const std::string& outcome, const std::string& detail) noexcept {
+  void record_in(Side side, const std::string& outcome, const std::string& detail) noexcept {
     try {
       const nlohmann::json text = {{"to", std::string(sync::name(to_))}, {"detail", detail}};
-      for (const Side side : {Side::old_side, Side::new_side}) {
-        postgres::Session session = connections_.databases().at(side).open("evidence");
-        sync::append_evidence(session, {"route-switch", context_.verb(), context_.actor(), outcome,
-                                        plan_sha256_, started_, text.dump()});
-      }
+      postgres::Session session = connections_.databases().at(side).open("evidence");
+      sync::append_evidence(session, {"route-switch", context_.verb(), context_.actor(), outcome,
+                                      plan_sha256_, started_, text.dump()});
+    } catch (const std::exception& error) {
+      context_.log().warning("the evidence of the {} database is incomplete: {}", sync::name(side),
+                             error.what());
+    }
+  }
+
+  void record(const std::string& outcome, const std::string& detail) noexcept {
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      record_in(side, outcome, detail);
+    }
+    try {
       if (connections_.client() != nullptr) {
         kube::EvidenceLog log(*connections_.client(), {}, context_.config().name);
         log.append({{"step", "route-switch " + context_.verb()},
@@ -211,6 +244,7 @@ class Move {
 
   cli::TaskContext& context_;
   Side to_;
+  bool accept_loss_;
   Connections connections_;
   std::string started_;
   std::optional<cutover::RouteControl> route_;
@@ -258,12 +292,6 @@ void run(cli::TaskContext& context) {
   } else if (context.verb() == "switch") {
     Move(context, Side::new_side).run();
   } else {
-    if (context.options().flag("accept-loss")) {
-      throw Error(
-          ErrorKind::failure,
-          "unable to roll back with --accept-loss: this version only rolls back without loss",
-          "bring the new database up again and run `route-switch rollback`");
-    }
     Move(context, Side::old_side).run();
   }
 }

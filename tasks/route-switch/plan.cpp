@@ -47,13 +47,23 @@ cli::PlanStep database_step(const config::Migration& config, const PlanInputs& i
            {"tables", tables_payload(inputs.tables)}}};
 }
 
+cli::PlanStep abandon_step(const PlanInputs& inputs) {
+  return {"abandon",
+          "new database",
+          fmt::format("the service goes on with what the old one had at {}; what was written to "
+                      "the new one after that is lost to it",
+                      inputs.drained_at),
+          {{"to", "old"}, {"acceptLoss", true}, {"tables", tables_payload(inputs.tables)}}};
+}
+
 }  // namespace
 
 cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
   const bool forward = inputs.to == sync::Side::new_side;
-  cli::Plan plan(fmt::format("{} migration '{}' {} the {} database",
-                             forward ? "switch" : "roll back", config.name, "to",
-                             sync::name(inputs.to)));
+  const bool with_loss = !inputs.drained_at.empty();
+  cli::Plan plan(fmt::format("{} migration '{}' to the {} database{}",
+                             forward ? "switch" : "roll back", config.name, sync::name(inputs.to),
+                             with_loss ? " and accept the loss of what it lacks" : ""));
   if (!inputs.route_uid.empty()) {
     plan.set_input("routeUid", inputs.route_uid);
   }
@@ -66,7 +76,7 @@ cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
   if (forward && with_route) {
     plan.add(route_step(config, inputs));
   }
-  plan.add(database_step(config, inputs));
+  plan.add(with_loss ? abandon_step(inputs) : database_step(config, inputs));
   if (!forward && with_route) {
     plan.add(route_step(config, inputs));
   }

@@ -15,6 +15,8 @@ namespace crossover::route_switch {
 /// What a switch's plan is made from: what is wanted, and the identity of what it is done to.
 struct PlanInputs {
   sync::Side to = sync::Side::new_side;
+  /// With --accept-loss: the point that the old database stands at. Empty: nothing is lost.
+  std::string drained_at;
   std::vector<sync::SyncedTable> tables;  ///< with their policies
   std::vector<std::string> poolers;       ///< names, for people; not part of the hash
   std::string route;                      ///< "route/web"; empty: left alone

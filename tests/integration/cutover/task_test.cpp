@@ -1,6 +1,7 @@
 // The program route-switch against real servers and a real pooler.
 #include "integration/cutover/site.h"
 #include "postgres/advisory_lock.h"
+#include "sync/drain.h"
 #include "sync/state.h"
 
 namespace crossover::test {
@@ -161,6 +162,80 @@ TEST_CASE("status shows the lag, and guard --check whether the pooler serves") {
   site.service().pooler(0).start(site.service().pooler(0).directory() / "start.ini");
   CHECK(message(site.run(3, {"guard", "--check"})) ==
         "unable to serve: the pooler has not been told yet where it leads");
+}
+
+// Rows that only the lost database has, on a site that has been switched; one more was carried
+// back.
+void lose_something(Site& site) {
+  site.run(0, {"switch"});
+  postgres::Session app = site.service().server(Side::new_side).connect("app");
+  app.batch("INSERT INTO public.profile(name) VALUES ('carried back')");
+  postgres::Session session = site.service().databases().new_db.open("test");
+  const auto row = *sync::read_migration(session);
+  NoLog log;
+  sync::Drain(site.service().databases(), sync::Direction::reverse, sync::read_tables(session),
+              row.apply_token, row.drainer_token, log)
+      .run();
+  app.batch("INSERT INTO public.profile(name) VALUES ('lost')");
+}
+
+std::int64_t profiles(Site& site, const std::string& name) {
+  return site.service().number(Side::old_side,
+                               "SELECT count(*) FROM public.profile WHERE name = '" + name + "'");
+}
+
+TEST_CASE("with the new database lost, rollback --accept-loss goes back to the last drain") {
+  Site site;
+  lose_something(site);
+  site.service().server(Side::new_side).stop(PostgresServer::Stop::immediate);
+  CHECK(site.run(1, {"rollback"})["status"] == "failed");
+  CHECK(message(site.run(3, {"rollback", "--accept-loss"})) ==
+        "unable to run 'route-switch rollback --accept-loss': it needs an approval of its own, "
+        "whatever the configuration says");
+  const std::string hash = site.run(0, {"rollback", "--accept-loss", "--dry-run"})["plan_sha256"];
+  CHECK(site.run(0, {"rollback", "--accept-loss", "--approved-plan", hash})["changed"] == true);
+  CHECK(site.live() == "old");
+  CHECK(site.service().state().target == Side::old_side);
+  CHECK_FALSE(site.service().state().paused);
+  CHECK(profiles(site, "carried back") == 1);
+  CHECK(profiles(site, "lost") == 0);
+  postgres::Session(site.service().pooler(0).options("app", "app"))
+      .batch("INSERT INTO public.profile(name) VALUES ('after')");
+  CHECK(profiles(site, "after") == 1);
+  CHECK(site.run(0, {"rollback", "--accept-loss", "--approved-plan", hash})["changed"] == false);
+
+  // It comes back with its gate open: nobody goes there, and a rerun closes it.
+  site.service().server(Side::new_side).start();
+  CHECK(site.live() == "old");
+  CHECK(message(site.run(3, {"switch"})) ==
+        "unable to switch: the new database was given up by `rollback --accept-loss`");
+  CHECK(site.run(0, {"rollback", "--accept-loss", "--approved-plan", hash})["changed"] == true);
+  CHECK(site.run(0, {"rollback", "--accept-loss", "--approved-plan", hash})["changed"] == false);
+  CHECK(site.live() == "old");
+}
+
+TEST_CASE("--accept-loss is refused while the service lives on the old database") {
+  Site site;
+  const std::string hash = site.run(0, {"rollback", "--accept-loss", "--dry-run"})["plan_sha256"];
+  CHECK(message(site.run(3, {"rollback", "--accept-loss", "--approved-plan", hash})) ==
+        "unable to give up the new database: the service lives on the old one");
+}
+
+TEST_CASE("--accept-loss that was killed is ended by a rerun, from each boundary") {
+  for (const std::string point : {"abandon-recorded", "abandon-paused", "abandon-opened"}) {
+    INFO(point);
+    Site site;
+    lose_something(site);
+    site.service().server(Side::new_side).stop(PostgresServer::Stop::immediate);
+    const std::string hash = site.run(0, {"rollback", "--accept-loss", "--dry-run"})["plan_sha256"];
+    const std::vector<std::string> rollback = {"rollback", "--accept-loss", "--approved-plan",
+                                               hash};
+    CHECK(site.start(rollback, point + ":kill").signal == 9);
+    CHECK(site.run(0, rollback)["changed"] == true);
+    CHECK(site.live() == "old");
+    CHECK(site.service().state().target == Side::old_side);
+    CHECK_FALSE(site.service().state().paused);
+  }
 }
 
 }  // namespace

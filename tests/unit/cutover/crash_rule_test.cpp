@@ -86,5 +86,17 @@ TEST_CASE("without gates the service lives where it lived, if anybody has said w
   CHECK(decide({side(GateState::closed), side(GateState::absent)}) == "serve new");
 }
 
+TEST_CASE("a new database that was given up decides nothing any more") {
+  for (const GateState gate : {GateState::open, GateState::closed}) {
+    SideFacts old_side = side(GateState::open);
+    old_side.other_abandoned = true;
+    CHECK(decide({old_side, side(gate)}) == "serve old");
+    CHECK(decide({old_side, unreachable()}) == "serve old");
+    old_side.gate = GateState::closed;
+    CHECK(decide({old_side, side(gate)}) == "reopen old");
+    CHECK(decide({old_side, unreachable()}) == "reopen old");
+  }
+}
+
 }  // namespace
 }  // namespace crossover::cutover

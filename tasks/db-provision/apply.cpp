@@ -62,7 +62,7 @@ class Apply {
       }
     }
     if (goal_.way == Way::out && config_.databases.new_side) {
-      report_history(context_, client_, before_);
+      report_history(context_, client_, before_, deadline_.left());
     }
   }
 

@@ -13,6 +13,8 @@ namespace crossover::db_provision {
 
 namespace {
 
+/// How long a database that is ready may still refuse: a wrong password would never mend.
+constexpr auto settling = std::chrono::minutes(1);
 constexpr const char* new_key = "databases.new";
 
 config::Database new_database(const cli::TaskContext& context) {
@@ -31,8 +33,10 @@ postgres::EndpointContext reach(const cli::TaskContext& context, kube::Client& c
 std::optional<flyway::History> await_database(cli::TaskContext& context, kube::Client& client,
                                               const config::Provision& provision, Duration budget) {
   std::optional<flyway::History> history;
-  const RetryPolicy policy{.budget = budget, .first_pause = std::chrono::milliseconds(500)};
-  // A cluster that has just been made has its roles and databases a moment after it answers.
+  const RetryPolicy policy{.budget = std::min<Duration>(budget, settling),
+                           .first_pause = std::chrono::milliseconds(500)};
+  // A cluster that has just been made has its roles and databases a moment after it answers, and
+  // a busy one may not be ready for a moment.
   const auto mends_itself = [&](const Error& error) {
     return error.kind() != ErrorKind::usage && error.kind() != ErrorKind::cancelled &&
            (!provision.external || error.kind() != ErrorKind::precondition);
@@ -41,7 +45,6 @@ std::optional<flyway::History> await_database(cli::TaskContext& context, kube::C
     const postgres::Endpoint endpoint(new_database(context), new_key, reach(context, client));
     postgres::Session session = endpoint.open("provision");
     history = flyway::read_history(session, provision.flyway);
-    context.log().info("the new database answers: {}", endpoint.describe());
   });
   return history;
 }
@@ -58,17 +61,15 @@ void migrate_locally(cli::TaskContext& context, kube::Client& client, Duration t
 }
 
 void report_history(cli::TaskContext& context, kube::Client& client,
-                    const std::optional<flyway::History>& before) {
+                    const std::optional<flyway::History>& before, Duration budget) {
   const config::Flyway& flyway = context.config().provision.flyway;
-  const postgres::Endpoint endpoint(new_database(context), new_key, reach(context, client));
-  postgres::Session session = endpoint.open("provision");
-  const std::optional<flyway::History> after = flyway::read_history(session, flyway);
+  const std::optional<flyway::History> after =
+      await_database(context, client, context.config().provision, budget);
   const std::string table = fmt::format("{}.{}", flyway.schema, flyway.history_table);
   if (!after) {
     if (flyway.runner != config::FlywayRunner::none) {
       throw Error(ErrorKind::failure,
-                  fmt::format("unable to migrate '{}': Flyway has left no '{}'",
-                              endpoint.describe(), table),
+                  fmt::format("unable to migrate the new database: Flyway has left no '{}'", table),
                   "does provision.flyway.runner say how Flyway is run, and do its URL and schema "
                   "lead to this database?");
     }
@@ -77,8 +78,8 @@ void report_history(cli::TaskContext& context, kube::Client& client,
   const auto failed = std::ranges::find(*after, false, &flyway::Migration::success);
   if (failed != after->end()) {
     throw Error(ErrorKind::failure,
-                fmt::format("unable to migrate '{}': migration '{}' has failed",
-                            endpoint.describe(), failed->script),
+                fmt::format("unable to migrate the new database: migration '{}' has failed",
+                            failed->script),
                 "mend it, run 'flyway repair', and run again");
   }
   const auto count = static_cast<std::int64_t>(flyway::applied_since(before, *after));

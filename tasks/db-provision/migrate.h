@@ -22,10 +22,10 @@ std::optional<flyway::History> await_database(cli::TaskContext& context, kube::C
 /// Runs `flyway migrate` here.
 void migrate_locally(cli::TaskContext& context, kube::Client& client, Duration timeout);
 
-/// Tells what Flyway has done since `before`: a check, a change where something was migrated, the
-/// newest version. Throws Error{failure} when a migration has failed, or when Flyway was to run and
-/// the history is not there.
+/// Tells what Flyway has done since `before`, asking for at most `budget`: a check, a change where
+/// something was migrated, the newest version. Throws Error{failure} when a migration has failed,
+/// or when Flyway was to run and the history is not there.
 void report_history(cli::TaskContext& context, kube::Client& client,
-                    const std::optional<flyway::History>& before);
+                    const std::optional<flyway::History>& before, Duration budget);
 
 }  // namespace crossover::db_provision

@@ -136,6 +136,10 @@ void check_schema(cli::TaskContext& context, Connections& connections) {
   for (const sync::SyncedTable& table : tables) {
     names.push_back(table.table.text());
   }
+  if (names.empty()) {
+    context.result().add_check("tables", CheckOutcome::fail,
+                               "the old database has none in the schemas of 'sync.schemas'");
+  }
   tell_structure(old_side, findings, names, context.result());
   for (const std::string& name : new_tables(old_side, new_side, history_table)) {
     context.result().add_check("table " + name, CheckOutcome::warn, "only the new database has it");

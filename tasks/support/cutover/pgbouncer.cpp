@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cutover/admin_console.h"
 #include "postgres/session.h"
+#include "sync/state.h"
 
 namespace crossover::cutover {
 namespace {
@@ -58,13 +59,11 @@ class Pgbouncer final : public Pooler {
     AdminConsole& mine = console(deadline);
     const Rows rows = mine.run("SHOW CLIENTS", deadline);
     const std::size_t database = column(rows, "database");
-    const std::size_t address = column(rows, "addr");
-    const std::size_t port = column(rows, "port");
+    const std::size_t application = column(rows, "application_name");
     const std::size_t id = column(rows, "id");
-    const std::string self = mine.local_endpoint();
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::string client = fmt::format("{}:{}", rows.text(i, address), rows.text(i, port));
-      if (rows.text(i, database) != "pgbouncer" || client == self) {
+      if (rows.text(i, database) != "pgbouncer" ||
+          rows.text(i, application) == options_.admin.application_name) {
         continue;
       }
       try {
@@ -104,6 +103,9 @@ class Pgbouncer final : public Pooler {
   AdminConsole& console(const Deadline& deadline) {
     if (!console_ || console_->broken()) {
       console_.reset();
+      // By this name we find our own session among the pooler's clients: addresses say nothing,
+      // since a port-forward or NAT lies between.
+      options_.admin.application_name = fmt::format("crossover {}", sync::new_token());
       console_ = std::make_unique<AdminConsole>(options_.name, options_.admin, deadline);
     }
     return *console_;

@@ -200,7 +200,7 @@ TEST_CASE("bad surroundings are said and nothing is touched") {
     place.configure("  tabels: {}\n");
     const json refused = place.run(2, {"preflight"});
     CHECK(refused["error"]["message"] ==
-          "unable to read 'crossover.yaml': crossover.yaml:8: unknown key 'tabels' in 'sync'");
+          "unable to read 'crossover.yaml': crossover.yaml:9: unknown key 'tabels' in 'sync'");
     CHECK(refused["error"]["hint"] == "did you mean 'tables'?");
   }
   SECTION("an open question") {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "data-sync/start.h"
@@ -26,37 +28,89 @@ bool stands_at(postgres::Session& target, Direction direction, const std::string
   return rows.size() == 1 && rows.text(0, 0) == point;
 }
 
+// Both databases at one point while writes go on: the source's snapshot of a drain, and a snapshot
+// of the target that contains that drain and no later one.
+class CommonPoint {
+ public:
+  CommonPoint(Run& run, Direction direction)
+      : run_(run),
+        direction_(direction),
+        target_(run.at(sync::target(direction)).open("verify")),
+        tables_(sync::read_tables(target_)) {
+    require_copied(target_, direction);
+  }
+
+  const std::vector<sync::SyncedTable>& tables() const { return tables_; }
+  postgres::Session& source() { return drain_->source_session(); }
+  postgres::Session& target() { return target_; }
+
+  void take() {
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+      run_.context().stop().throw_if_requested();
+      const std::optional<std::string> point = drain_once();
+      if (!point) {
+        continue;
+      }
+      snapshot_.emplace(target_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      if (stands_at(target_, direction_, *point)) {
+        return;
+      }
+      snapshot_.reset();
+    }
+    throw Error(ErrorKind::timeout,
+                fmt::format("unable to verify: no common point of both databases in {} drains",
+                            most_attempts),
+                "stop other drainers (`data-sync follow`), then run `data-sync verify` again");
+  }
+
+ private:
+  static constexpr int most_attempts = 50;
+
+  // Drains in the name of whoever is the drainer, which stays it. Nothing when another became the
+  // drainer in between, as when `data-sync follow` has just begun. A switch under way is left in
+  // peace.
+  std::optional<std::string> drain_once() {
+    if (!drain_) {
+      const sync::Migration migration =
+          sync::require_migration(target_, run_.at(sync::target(direction_)).describe());
+      if (!migration.moving_to.empty()) {
+        throw Error(ErrorKind::locked, "unable to verify: a switch is under way",
+                    "run `data-sync verify` again when `route-switch status` shows that it ended");
+      }
+      drain_.emplace(run_.databases(), direction_, tables_, migration.apply_token,
+                     migration.drainer_token, run_.context().log());
+    }
+    try {
+      return drain_->run_keeping_snapshot().snapshot;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::locked) {
+        throw;
+      }
+      drain_.reset();
+      return std::nullopt;
+    }
+  }
+
+  Run& run_;
+  Direction direction_;
+  postgres::Session target_;
+  std::vector<sync::SyncedTable> tables_;
+  std::optional<sync::Drain> drain_;
+  std::optional<postgres::Transaction> snapshot_;
+};
+
 }  // namespace
 
 void verify(Run& run) {
   const cli::TaskContext& context = run.context();
   const Direction direction =
       context.options().flag("reverse") ? Direction::reverse : Direction::forward;
-  postgres::Session target = run.at(sync::target(direction)).open("verify");
-  const sync::Migration migration =
-      sync::require_migration(target, run.at(sync::target(direction)).describe());
-  const auto tables = sync::read_tables(target);
-  require_copied(target, direction);
-  sync::Drain drain(run.databases(), direction, tables, migration.apply_token,
-                    migration.drainer_token, context.log());
-  std::optional<postgres::Transaction> snapshot;
-  for (int attempt = 0; !snapshot && attempt < 50; ++attempt) {
-    context.stop().throw_if_requested();
-    const sync::DrainReport report = drain.run_keeping_snapshot();
-    snapshot.emplace(target, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    if (!stands_at(target, direction, report.snapshot)) {
-      snapshot.reset();
-    }
-  }
-  if (!snapshot) {
-    throw Error(ErrorKind::timeout,
-                "unable to verify: no common point of both databases in 50 drains",
-                "stop other drainers (`data-sync follow`), then run `data-sync verify` again");
-  }
+  CommonPoint point(run, direction);
+  point.take();
   cli::Table differing{.title = "Rows that differ", .columns = {"table", "key", "how"}, .rows = {}};
-  for (const sync::SyncedTable& table : tables) {
+  for (const sync::SyncedTable& table : point.tables()) {
     const sync::TableComparison comparison = sync::compare_table(
-        drain.source_session(), target, table, direction, most_differences, context.stop());
+        point.source(), point.target(), table, direction, most_differences, context.stop());
     context.result().add_check("table " + table.table.text(),
                                comparison.equal ? cli::CheckOutcome::pass : cli::CheckOutcome::fail,
                                fmt::format("{} rows in the source, {} in the target",
@@ -65,7 +119,6 @@ void verify(Run& run) {
       differing.rows.push_back({table.table.text(), difference.key, difference.kind});
     }
   }
-  drain.rollback();
   if (!differing.rows.empty()) {
     context.result().add_table(std::move(differing));
   }

@@ -12,6 +12,7 @@
 #include "sync/clients.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
+#include "sync/verification.h"
 
 namespace crossover::data_sync {
 namespace {
@@ -169,6 +170,7 @@ class Starter {
       sync::take_owner(session, owner_);
       sync::take_drainer(session, owner_);
       sync::set_phase(session, owner_, "copying");
+      sync::forget_verification(session, direction_);
     }
     const cli::TaskContext& context = run_.context();
     const sync::CopyContext surroundings{context.clock(), context.stop(), context.log(),

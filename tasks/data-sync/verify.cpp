@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "data-sync/start.h"
 #include "sync/drain.h"
+#include "sync/verification.h"
 #include "sync/verify.h"
 
 namespace crossover::data_sync {
@@ -43,6 +44,7 @@ class CommonPoint {
   const std::vector<sync::SyncedTable>& tables() const { return tables_; }
   postgres::Session& source() { return drain_->source_session(); }
   postgres::Session& target() { return target_; }
+  const std::string& point() const { return point_; }
 
   void take() {
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
@@ -53,6 +55,7 @@ class CommonPoint {
       }
       snapshot_.emplace(target_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
       if (stands_at(target_, direction_, *point)) {
+        point_ = *point;
         return;
       }
       snapshot_.reset();
@@ -97,7 +100,18 @@ class CommonPoint {
   std::vector<sync::SyncedTable> tables_;
   std::optional<sync::Drain> drain_;
   std::optional<postgres::Transaction> snapshot_;
+  std::string point_;
 };
+
+// `route-switch switch` asks for it.
+void remember(const Run& run, Direction direction, const CommonPoint& point, bool equal) {
+  postgres::Session session = run.at(sync::target(direction)).open("verify");
+  sync::record_verification(session, direction,
+                            {.equal = equal,
+                             .point = point.point(),
+                             .at = {},
+                             .tables = static_cast<std::int64_t>(point.tables().size())});
+}
 
 }  // namespace
 
@@ -122,6 +136,7 @@ void verify(Run& run) {
   if (!differing.rows.empty()) {
     context.result().add_table(std::move(differing));
   }
+  remember(run, direction, point, !context.result().failed_checks());
   context.result().throw_if_check_failed("verify", run.config().name);
 }
 

@@ -13,16 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-bool matches(const json& selector, const json& labels) {
-  if (!selector.is_object() || selector.empty() || !labels.is_object()) {
-    return false;
-  }
-  const auto items = selector.items();
-  return std::all_of(items.begin(), items.end(), [&](const auto& item) {
-    return labels.contains(item.key()) && labels[item.key()] == item.value();
-  });
-}
-
 std::string place(const json& object) { return kube::text_at(object, "/metadata/namespace"); }
 
 /// namespace/name.
@@ -53,8 +43,8 @@ class Graph {
     bool any = false;
     for (const json& workload : around_.workloads) {
       if (place(workload) == place(service) &&
-          matches(kube::at(service, "/spec/selector"),
-                  kube::at(workload, "/spec/template/metadata/labels"))) {
+          kube::selects(kube::at(service, "/spec/selector"),
+                        kube::at(workload, "/spec/template/metadata/labels"))) {
         if (!goes(workload)) {
           return false;
         }

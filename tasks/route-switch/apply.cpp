@@ -15,7 +15,10 @@
 #include "kube/object.h"
 #include "postgres/advisory_lock.h"
 #include "route-switch/connections.h"
+#include "route-switch/guards.h"
+#include "route-switch/lead.h"
 #include "route-switch/plan.h"
+#include "route-switch/replicas.h"
 #include "route-switch/status.h"
 #include "route-switch/watch.h"
 #include "sync/fingerprint.h"
@@ -76,6 +79,7 @@ class Move {
     try {
       lock();
       if (to_ == Side::new_side) {
+        Guards(context_, connections_, route_.has_value()).require();
         lead_route();
         move_database();
         watch();
@@ -91,6 +95,9 @@ class Move {
       record("done", {});
     }
   }
+
+  // What `switch` would find now.
+  void report_guards() { Guards(context_, connections_, route_.has_value()).report(); }
 
  private:
   bool confirmed(const cli::Plan& plan) {
@@ -143,17 +150,9 @@ class Move {
   }
 
   void lead_route() {
-    if (!route_) {
-      return;
+    if (route_) {
+      lead_users(context_, connections_, *route_, to_);
     }
-    context_.phase("route", [this] {
-      const bool changed = to_ == Side::new_side ? route_->lead_to_new() : route_->lead_to_old();
-      if (changed) {
-        context_.result().add_change(route_->ref().text(), "led",
-                                     fmt::format("to service '{}'", service_to()));
-      }
-      await_uptake(context_, connections_, to_);
-    });
   }
 
   void move_database() {
@@ -185,6 +184,9 @@ class Move {
       context_.result().add_change("service", "moved",
                                    fmt::format("to the {} database, paused for {:.0f} ms",
                                                sync::name(to_), 1e3 * seconds(report.paused)));
+    }
+    if (report.changed && !accept_loss_) {
+      report_replicas(context_, connections_.databases().at(sync::other(to_)), sync::other(to_));
     }
     if (report.recovered) {
       context_.result().add_change("poolers", "recovered", "from a switch that had not ended");
@@ -288,7 +290,9 @@ void run(cli::TaskContext& context) {
     Connections connections(context);
     report_status(context, connections);
   } else if (context.verb() == "plan") {
-    context.result().set_plan(Move(context, Side::new_side).plan());
+    Move move(context, Side::new_side);
+    context.result().set_plan(move.plan());
+    move.report_guards();
   } else if (context.verb() == "switch") {
     Move(context, Side::new_side).run();
   } else {

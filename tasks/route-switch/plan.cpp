@@ -34,6 +34,16 @@ cli::PlanStep route_step(const config::Migration& config, const PlanInputs& inpu
           {{"from", from}, {"to", to}}};
 }
 
+cli::PlanStep callers_step(const config::Migration& config, bool forward) {
+  const config::Route& route = *config.route;
+  return {"lead",
+          "service/" + route.old_service,
+          forward ? fmt::format("to the pods of service '{}', for callers inside the cluster",
+                                route.new_service)
+                  : "to its own pods again",
+          {{"to", forward ? route.new_service : route.old_service}}};
+}
+
 cli::PlanStep database_step(const config::Migration& config, const PlanInputs& inputs) {
   const auto budget =
       std::chrono::duration_cast<std::chrono::milliseconds>(config.cutover.pause_budget);
@@ -73,10 +83,17 @@ cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
     plan.set_input("images", inputs.images);
   }
   const bool with_route = !inputs.route.empty();
+  const bool with_callers = with_route && config.route->move_callers;
   if (forward && with_route) {
     plan.add(route_step(config, inputs));
   }
+  if (forward && with_callers) {
+    plan.add(callers_step(config, forward));
+  }
   plan.add(with_loss ? abandon_step(inputs) : database_step(config, inputs));
+  if (!forward && with_callers) {
+    plan.add(callers_step(config, forward));
+  }
   if (!forward && with_route) {
     plan.add(route_step(config, inputs));
   }

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cutover/callers.h"
 #include "cutover/pooler_config.h"
 #include "cutover/route.h"
 #include "http/client.h"
+#include "kube/list_allowed.h"
 #include "kube/object.h"
 #include "sync/state.h"
 
@@ -116,6 +118,35 @@ std::vector<std::string> pooler_addresses(cli::TaskContext& context, Connections
   return addresses;
 }
 
+// "10.0.0.7 (pod/web-1)" where the cluster knows the address.
+std::string named_address(Connections& connections, const std::string& address) {
+  if (connections.client() != nullptr) {
+    for (const auto& pod : kube::list_if_allowed(*connections.client(), "v1", "Pod")) {
+      if (kube::text_at(pod, "/status/podIP") == address) {
+        return fmt::format("{} (pod/{})", address, kube::text_at(pod, "/metadata/name"));
+      }
+    }
+  }
+  return address;
+}
+
+// What to do about them: the old API's own pods mostly write for others who call its Service.
+std::string callers_hint(cli::TaskContext& context, Connections& connections) {
+  const config::Route& route = *context.config().route;
+  const auto callers = cutover::read_callers(*connections.client(), route.old_service,
+                                             connections.client()->own_namespace(), route.name);
+  std::string known;
+  for (const cutover::Caller& caller : callers) {
+    known += fmt::format("{}{} ({})", known.empty() ? "" : ", ", caller.object, caller.how);
+  }
+  return fmt::format(
+      "nothing is lost meanwhile: both APIs write to one database. {}. Move them to service '{}', "
+      "or set route.moveCallers, then run this step again",
+      known.empty() ? "Nobody in this namespace is known to call the old API's service"
+                    : fmt::format("Service '{}' is called by {}", route.old_service, known),
+      route.new_service);
+}
+
 void await_quiet(cli::TaskContext& context, Connections& connections, const Deadline& deadline) {
   postgres::Session session = connections.databases().old_db.open("uptake");
   const auto allowed = pooler_addresses(context, connections);
@@ -126,7 +157,7 @@ void await_quiet(cli::TaskContext& context, Connections& connections, const Dead
     std::string others;
     for (const std::string& address : writers_since(session, since)) {
       if (std::find(allowed.begin(), allowed.end(), address) == allowed.end()) {
-        others += (others.empty() ? "" : ", ") + address;
+        others += (others.empty() ? "" : ", ") + named_address(connections, address);
       }
     }
     if (others.empty()) {
@@ -138,8 +169,7 @@ void await_quiet(cli::TaskContext& context, Connections& connections, const Dead
                   fmt::format("unable to see the old API quiet: {} still wrote to the old database "
                               "past the pooler",
                               others),
-                  "move those callers to the new API (callers in the cluster by the old Service's "
-                  "selector), then run this step again; nothing is lost meanwhile");
+                  callers_hint(context, connections));
     }
   }
 }

@@ -25,6 +25,8 @@ void describe(Fields& fields, Route& route) {
   fields.text("url", route.url, "where the router listens; default: https://HOST");
   fields.text("host", route.host, "Host header; default: the Route's");
   fields.section("marker", route.marker, "how an answer shows which API gave it");
+  fields.boolean("moveCallers", route.move_callers,
+                 "lead the old Service to the new API too, for callers inside the cluster");
   fields.text("cookie", route.cookie, "the router's sticky cookie; default: as it is seen");
   fields.rule(route.old_service.empty() || route.old_service != route.new_service, "newService",
               "'oldService' and 'newService' must differ", "");
@@ -39,6 +41,8 @@ void describe(Fields& fields, Cutover& cutover) {
   fields.duration("pauseBudget", cutover.pause_budget, "longest time from PAUSE to RESUME");
   fields.bytes("maxLag", cutover.max_lag, "captured changes not yet applied at the start");
   fields.duration("quiet", cutover.quiet, "time without a write that goes round the poolers");
+  fields.duration("readyTimeout", cutover.ready_timeout,
+                  "until enough pods are ready behind the Service that the route is led to");
   fields.duration("uptakeTimeout", cutover.uptake_timeout, "until the router leads to the new API");
   fields.duration("watch", cutover.watch, "how long health is watched afterwards");
   fields.section("health", cutover.health, "what is watched");

@@ -29,6 +29,8 @@ struct Route {
   std::string url;   ///< where the router listens; empty: https://<host of the Route>
   std::string host;  ///< Host header; empty: the Route's
   Marker marker;
+  /// Whether the old Service is led to the new API's pods with the route, by its selector.
+  bool move_callers = false;
   std::string cookie;  ///< name of the router's sticky cookie; empty: as the answers set it
 };
 

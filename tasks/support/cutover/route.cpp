@@ -207,6 +207,13 @@ json RouteControl::read() const {
 bool RouteControl::lead_to_new() { return lead(route_.old_service, route_.new_service); }
 bool RouteControl::lead_to_old() { return lead(route_.new_service, route_.old_service); }
 
+bool RouteControl::leads_to_new() const {
+  return route_patch(read(), route_.old_service, route_.new_service).empty();
+}
+bool RouteControl::leads_to_old() const {
+  return route_patch(read(), route_.new_service, route_.old_service).empty();
+}
+
 bool RouteControl::lead(const std::string& from, const std::string& to) {
   if (!client_.find({"v1", "Service", ns_, to})) {
     throw Error(ErrorKind::precondition,

@@ -48,6 +48,10 @@ class RouteControl {
   /// the resourceVersion read, tried again when somebody wrote in between.
   bool lead_to_new();
   bool lead_to_old();
+  /// Whether it does so already, for the service of the new API or of the old one. Throws as `read`
+  /// and `route_patch`.
+  bool leads_to_new() const;
+  bool leads_to_old() const;
   kube::Ref ref() const;
 
  private:

@@ -40,14 +40,14 @@ class Switch {
     sync::require_migration(source_, databases_.at(from()).describe());
     const auto state = sync::require_migration(target_, databases_.at(options_.to).describe());
     lock();
-    require_kept();
+    require_kept(source_, target_);
     settle();
     if (sync::gate_state(target_) == sync::GateState::open) {
       finish_clearing();
       return report_;
     }
-    require_gates();
-    require_copied();
+    require_gates(source_, target_, options_.to);
+    require_copied(target_, options_.to);
     prepare(state.apply_token);
     move();
     clear();
@@ -82,18 +82,6 @@ class Switch {
       throw Error(ErrorKind::locked, "unable to go on: the lock of the cutover is lost");
     }
     lock_->throw_if_stale();
-  }
-
-  // Rows that were written after the old database took over again would be overwritten.
-  void require_kept() {
-    for (Session* session : {&source_, &target_}) {
-      if (sync::read_migration(*session)->phase == abandoned_phase) {
-        throw Error(ErrorKind::precondition,
-                    "unable to switch: the new database was given up by `rollback --accept-loss`",
-                    "end this migration by `data-sync remove`, make the new database anew and "
-                    "begin again; what was lost is in its capture logs");
-      }
-    }
   }
 
   // Both tokens, in both databases: what a former task or follower still has under way ends or is
@@ -142,33 +130,6 @@ class Switch {
     const auto row = sync::require_migration(target_, databases_.at(options_.to).describe());
     if (!row.moving_to.empty()) {
       clear();
-    }
-  }
-
-  // A target that waits for the copy of a table has the right gates and the wrong rows.
-  void require_copied() {
-    const auto rows = target_.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
-    const auto row = sync::require_migration(target_, databases_.at(options_.to).describe());
-    if (rows.int64(0, 0) > 0 && (options_.to == Side::new_side || row.phase == "copying")) {
-      throw Error(
-          ErrorKind::precondition,
-          fmt::format("unable to switch to the {} database: {} of its tables are not copied",
-                      sync::name(options_.to), rows.int64(0, 0)),
-          "run `data-sync start` to its end first");
-    }
-  }
-
-  void require_gates() {
-    const sync::GateState source = sync::gate_state(source_);
-    const sync::GateState target = sync::gate_state(target_);
-    if (source != sync::GateState::open || target != sync::GateState::closed) {
-      throw Error(
-          ErrorKind::precondition,
-          fmt::format("unable to switch to the {} database: the gate of the {} database is {} and "
-                      "that of the {} one {}",
-                      sync::name(options_.to), sync::name(from()), sync::name(source),
-                      sync::name(options_.to), sync::name(target)),
-          "run `data-sync start` and wait for `data-sync status` to say following");
     }
   }
 

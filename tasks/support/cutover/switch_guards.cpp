@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "cutover/abandon.h"
 #include "sync/array.h"
+#include "sync/gate.h"
+#include "sync/state.h"
 
 namespace crossover::cutover {
 namespace {
@@ -66,6 +69,43 @@ void require_no_vacuum(Session& session, const std::vector<sync::SyncedTable>& t
 }
 
 }  // namespace
+
+void require_kept(Session& source, Session& target) {
+  for (Session* session : {&source, &target}) {
+    const auto row = sync::read_migration(*session);
+    if (row && row->phase == abandoned_phase) {
+      throw Error(ErrorKind::precondition,
+                  "unable to switch: the new database was given up by `rollback --accept-loss`",
+                  "end this migration by `data-sync remove`, make the new database anew and "
+                  "begin again; what was lost is in its capture logs");
+    }
+  }
+}
+
+void require_gates(Session& source, Session& target, sync::Side to) {
+  const sync::GateState source_gate = sync::gate_state(source);
+  const sync::GateState target_gate = sync::gate_state(target);
+  if (source_gate != sync::GateState::open || target_gate != sync::GateState::closed) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to switch to the {} database: the gate of the {} database is {} and "
+                    "that of the {} one {}",
+                    sync::name(to), sync::name(sync::other(to)), sync::name(source_gate),
+                    sync::name(to), sync::name(target_gate)),
+        "run `data-sync start` and wait for `data-sync status` to say following");
+  }
+}
+
+void require_copied(Session& target, sync::Side to) {
+  const Rows rows = target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
+  const auto row = sync::require_migration(target, target.name());
+  if (rows.int64(0, 0) > 0 && (to == sync::Side::new_side || row.phase == "copying")) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to switch to the {} database: {} of its tables are not copied",
+                            sync::name(to), rows.int64(0, 0)),
+                "run `data-sync start` to its end first");
+  }
+}
 
 bool lower_deadlock_timeout(Session& session) {
   try {

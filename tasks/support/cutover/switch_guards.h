@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "postgres/session.h"
+#include "sync/database.h"
 #include "sync/synced_table.h"
 
 namespace crossover::cutover {
@@ -17,6 +18,16 @@ namespace crossover::cutover {
 /// yields (PostgreSQL manual, "The Autovacuum Daemon"), an anti-wraparound one never does.
 void require_quiet_source(postgres::Session& source, const std::vector<sync::SyncedTable>& tables,
                           Duration longest, bool autovacuum_yields);
+
+/// Refuses a switch in either direction once the new database has been given up: rows that were
+/// written after the old one took over again would be overwritten.
+void require_kept(postgres::Session& source, postgres::Session& target);
+
+/// Refuses unless the source's gate is open and that of `to` closed.
+void require_gates(postgres::Session& source, postgres::Session& target, sync::Side to);
+
+/// Refuses a target whose tables wait for their copy: it has the right gates and the wrong rows.
+void require_copied(postgres::Session& target, sync::Side to);
 
 /// Sets the session's deadlock_timeout low, so that an autovacuum in the way is cancelled soon.
 /// Returns false where the role may not (a superuser may, or SET granted from 15 on).

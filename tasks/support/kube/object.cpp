@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 
@@ -104,6 +105,16 @@ std::string selector_text(const nlohmann::json& labels) {
     }
   }
   return text;
+}
+
+bool selects(const nlohmann::json& selector, const nlohmann::json& labels) {
+  if (!selector.is_object() || selector.empty() || !labels.is_object()) {
+    return false;
+  }
+  const auto items = selector.items();
+  return std::all_of(items.begin(), items.end(), [&](const auto& item) {
+    return labels.contains(item.key()) && labels[item.key()] == item.value();
+  });
 }
 
 std::string secret_value(const nlohmann::json& secret, std::string_view key) {

@@ -40,6 +40,10 @@ std::string annotation(const nlohmann::json& object, std::string_view name);
 /// "a=b,c=d" of an equality selector such as a Service's spec.selector or matchLabels.
 std::string selector_text(const nlohmann::json& labels);
 
+/// Whether an equality selector means an object with these labels. One that is empty or missing
+/// means none: such a Service has no pods of its own.
+bool selects(const nlohmann::json& selector, const nlohmann::json& labels);
+
 /// A value of a Secret's `data`, decoded from base64. Throws Error{precondition}
 /// `unable to read key 'K' of 'secret/S': ...` with the keys that are there as hint.
 std::string secret_value(const nlohmann::json& secret, std::string_view key);

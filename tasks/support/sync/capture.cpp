@@ -236,8 +236,8 @@ bool drop_state(Session& session) {
   }
   Transaction transaction(session);
   session.batch(
-      "DROP TABLE IF EXISTS crossover.evidence, crossover.position, crossover.kept_row, "
-      "crossover.synced_table, crossover.migration");
+      "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
+      "crossover.kept_row, crossover.synced_table, crossover.migration");
   try {
     session.batch("DROP SCHEMA crossover");
   } catch (const Error& error) {

@@ -101,6 +101,12 @@ std::string logged_count_sql(const SyncedTable& table) {
   return fmt::format("SELECT count(*) FROM {} WHERE {}", log_name(table), since("$1"));
 }
 
+std::string logged_size_sql(const SyncedTable& table) {
+  return fmt::format(
+      "SELECT count(*), coalesce(sum(pg_column_size(l)), 0)::bigint FROM {} l WHERE {}",
+      log_name(table), since("$1"));
+}
+
 std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snapshot) {
   return fmt::format("COPY (SELECT DISTINCT {} FROM {} WHERE whole IS NULL AND {}) TO STDOUT",
                      log_keys(table), log_name(table), since(quote_literal(snapshot)));

@@ -24,6 +24,8 @@ std::string logged_keys_sql(const SyncedTable& table, int limit);
 std::string logged_rows_sql(const SyncedTable& table);
 /// Source. $1 S0; how many entries were logged since.
 std::string logged_count_sql(const SyncedTable& table);
+/// The same, and their size in bytes.
+std::string logged_size_sql(const SyncedTable& table);
 /// The same as logged_keys_sql and logged_rows_sql, with S0 written into the statement, for COPY
 /// (...) TO STDOUT.
 std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snapshot);

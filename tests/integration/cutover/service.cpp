@@ -10,6 +10,7 @@
 #include "sync/copy.h"
 #include "sync/drain.h"
 #include "sync/state.h"
+#include "sync/verification.h"
 
 namespace crossover::test {
 namespace {
@@ -106,6 +107,8 @@ void Service::install() {
   sync::start_position(new_side, old_side, sync::Direction::reverse, tables());
   sync::copy_tables(databases(), sync::Direction::forward, tables(), token, "installer", {},
                     {clock, stop, log, progress});
+  sync::record_verification(new_side, sync::Direction::forward,
+                            {.equal = true, .point = "1:1:", .at = {}, .tables = 2});
 }
 
 cutover::PgbouncerOptions pgbouncer_options(int pooler_port, const std::string& folder,

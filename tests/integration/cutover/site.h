@@ -1,6 +1,7 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -41,18 +42,18 @@ class Site {
       command.argv.push_back(argument);
     }
     command.argv.push_back(fmt::format("127.0.0.1:{}", service_.pooler(0).port()));
-    const Secret password("superuser-password-canary");
-    command.secret_environment = {{"PASSWORD", password}, {"CROSSOVER_POOLER_PASSWORD", password}};
-    if (const char* kubeconfig = std::getenv("CROSSOVER_TEST_KUBECONFIG")) {
-      command.environment.emplace_back("KUBECONFIG", kubeconfig);
-    }
-    if (!stop_at.empty()) {
-      command.environment.emplace_back("CROSSOVER_STOP_AT", stop_at);
-    }
-    command.directory = folder_.path();
-    command.timeout = std::chrono::minutes(2);
-    return process::run(command);
+    return run_here(std::move(command), stop_at);
   }
+
+  /// Another of the six, with the same crossover.yaml.
+  process::Outcome start_program(const std::string& path, std::vector<std::string> arguments) {
+    process::Command command;
+    command.argv = {path};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    return run_here(std::move(command), {});
+  }
+
+  const std::filesystem::path& folder() const { return folder_.path(); }
 
   /// The result document; `exit_code` must be what it ends with.
   nlohmann::json run(int exit_code, std::vector<std::string> arguments) {
@@ -67,6 +68,20 @@ class Site {
   std::string live() { return run(0, {"status"})["report"]["live"]; }
 
  private:
+  process::Outcome run_here(process::Command command, const std::string& stop_at) {
+    const Secret password("superuser-password-canary");
+    command.secret_environment = {{"PASSWORD", password}, {"CROSSOVER_POOLER_PASSWORD", password}};
+    if (const char* kubeconfig = std::getenv("CROSSOVER_TEST_KUBECONFIG")) {
+      command.environment.emplace_back("KUBECONFIG", kubeconfig);
+    }
+    if (!stop_at.empty()) {
+      command.environment.emplace_back("CROSSOVER_STOP_AT", stop_at);
+    }
+    command.directory = folder_.path();
+    command.timeout = std::chrono::minutes(2);
+    return process::run(command);
+  }
+
   Service service_{1, 50};
   files::TemporaryDirectory folder_;
 };

@@ -10,8 +10,10 @@
 #include "db-provision/plan.h"
 #include "db-provision/rollout.h"
 #include "db-provision/stages.h"
+#include "db-provision/stay.h"
 #include "kube/object.h"
 #include "kube/wait_ready.h"
+#include "resources/load.h"
 #include "resources/render.h"
 #include "resources/step.h"
 
@@ -104,6 +106,12 @@ void render(cli::TaskContext& context, Way way) {
     return;
   }
   std::vector<json> objects;
+  if (context.options().flag("stay")) {
+    objects = resources::load_all(context.config().provision.stay,
+                                  {.ns = context.namespace_name(), .client = nullptr});
+    resources::render_objects(context, objects);
+    return;
+  }
   for (Stage& stage :
        desired_stages(context.config(), way, context.namespace_name(), nullptr, context.log())) {
     std::ranges::move(stage.objects, std::back_inserter(objects));
@@ -125,14 +133,14 @@ ApplyGoal goal_of(const cli::TaskContext& context) {
 
 void apply(cli::TaskContext& context) {
   const bool home = context.options().flag("home");
+  if (!resources::renders_template(context) && !resources::renders(context) &&
+      context.options().flag("stay")) {
+    stay(context);
+    return;
+  }
   if (resources::renders_template(context) || resources::renders(context)) {
     render(context, home ? Way::home : Way::out);
     return;
-  }
-  if (context.options().flag("stay")) {
-    throw Error(ErrorKind::failure, "unable to run 'apply --stay': it is not built yet",
-                "take the pooler's name and the temporary label out of your own templates and "
-                "apply these");
   }
   const std::unique_ptr<kube::Client> client = resources::connect(context);
   Apply run(context, *client, goal_of(context));

@@ -11,6 +11,7 @@
 #include "db-provision/plan.h"
 #include "db-provision/references.h"
 #include "db-provision/stages.h"
+#include "db-provision/surroundings.h"
 #include "kube/cleanup.h"
 #include "kube/object.h"
 #include "resources/step.h"
@@ -21,28 +22,6 @@ namespace crossover::db_provision {
 namespace {
 
 using nlohmann::json;
-
-void append(kube::Client& client, const std::string& api_version, const std::string& kind,
-            const std::string& ns, std::vector<json>& objects) {
-  if (client.serves(api_version, kind)) {
-    std::vector<json> more = client.list(api_version, kind, {}, ns).items;
-    std::ranges::move(more, std::back_inserter(objects));
-  }
-}
-
-Surroundings surroundings_of(kube::Client& client, const std::vector<std::string>& namespaces) {
-  Surroundings around;
-  for (const std::string& ns : namespaces) {
-    append(client, "route.openshift.io/v1", "Route", ns, around.routes);
-    append(client, "gateway.networking.k8s.io/v1", "HTTPRoute", ns, around.routes);
-    append(client, "v1", "Service", ns, around.services);
-    append(client, "apps/v1", "Deployment", ns, around.workloads);
-    append(client, "apps/v1", "StatefulSet", ns, around.workloads);
-    append(client, "apps/v1", "DaemonSet", ns, around.workloads);
-    append(client, "apps.openshift.io/v1", "DeploymentConfig", ns, around.workloads);
-  }
-  return around;
-}
 
 std::optional<sync::GateState> gate_of(cli::TaskContext& context, kube::Client& client,
                                        const std::optional<config::Database>& database,
@@ -63,8 +42,17 @@ std::optional<sync::GateState> gate_of(cli::TaskContext& context, kube::Client& 
 void refuse_while_in_use(cli::TaskContext& context, kube::Client& client,
                          const std::vector<json>& going, const std::vector<std::string>& places) {
   const config::Migration& config = context.config();
-  const std::vector<Reference> references = references_into(going, surroundings_of(client, places),
-                                                            config.route ? config.route->name : "");
+  const std::vector<json> staying =
+      resources::members(client, config.name, "stay", places, context.log());
+  if (!staying.empty()) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to remove '{}': the service stays on the new set, which '{}' "
+                            "belongs to",
+                            config.temporary_label, kube::ref_of(staying.front()).text()),
+                "nothing is left to clean up: `db-provision apply --stay` took the pooler away");
+  }
+  const std::vector<Reference> references = references_into(
+      going, read_surroundings(client, places), config.route ? config.route->name : "");
   if (!references.empty()) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to remove '{}': '{}' leads to '{}'", config.temporary_label,

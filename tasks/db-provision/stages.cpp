@@ -101,8 +101,8 @@ std::vector<std::string> namespaces_of(const config::Migration& config, const st
   const config::Provision& provision = config.provision;
   std::set<std::string> names = {ns};
   for (const auto* sources :
-       {&provision.database, &provision.api, &provision.check, &provision.home_database,
-        &provision.home_api, &provision.flyway.job}) {
+       {&provision.database, &provision.api, &provision.check, &provision.stay,
+        &provision.home_database, &provision.home_api, &provision.flyway.job}) {
     for (const config::Source& source : *sources) {
       if (!source.namespace_name.empty()) {
         names.insert(source.namespace_name);

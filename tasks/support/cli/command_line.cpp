@@ -28,6 +28,21 @@ std::vector<std::string> verb_names(const TaskSpec& spec) {
 /// "--dry-run" of "--dry-run=x".
 std::string without_value(const std::string& token) { return token.substr(0, token.find('=')); }
 
+/// Before anything that came with them is repeated in a message: what follows may be the secret.
+void refuse_secrets(const CommandLine& line, const TaskSpec& spec,
+                    const std::vector<OptionSpec>& options) {
+  for (const std::string& token : line.unknown) {
+    const std::string option = without_value(token);
+    for (const OptionSpec& each : options) {
+      if (each.secret && "--" + each.name == option) {
+        throw usage(spec.name,
+                    fmt::format("option '{}' is secret and not for the command line", option),
+                    fmt::format("set {} in the environment", each.environment_name()));
+      }
+    }
+  }
+}
+
 void refuse_unknown(const CommandLine& line, const TaskSpec& spec,
                     const std::vector<OptionSpec>& options) {
   if (line.unknown.empty()) {
@@ -36,11 +51,6 @@ void refuse_unknown(const CommandLine& line, const TaskSpec& spec,
   const std::string option = without_value(line.unknown.front());
   std::vector<std::string> names;
   for (const OptionSpec& each : options) {
-    if ("--" + each.name == option) {
-      throw usage(spec.name,
-                  fmt::format("option '{}' is secret and not for the command line", option),
-                  fmt::format("set {} in the environment", each.environment_name()));
-    }
     if (!each.secret) {
       names.push_back("--" + each.name);
     }
@@ -86,6 +96,7 @@ void check_options(const CommandLine& line, const TaskSpec& spec,
 
 const VerbSpec* check_command_line(const CommandLine& line, const TaskSpec& spec,
                                    const std::vector<OptionSpec>& options) {
+  refuse_secrets(line, spec, options);
   // The verb first: an option that is unknown may only be one of a verb that was misspelt.
   const VerbSpec* verb = verb_of(line, spec);
   refuse_unknown(line, spec, options);

@@ -217,7 +217,11 @@ Error CurlHandle::error(CURLcode code, const ClientOptions& options, const Reque
       return {ErrorKind::precondition, what + "its certificate is not trusted: " + cause(code),
               "give the authority that signed it, or the name that it was made for"};
     case CURLE_COULDNT_RESOLVE_HOST:
-      return {ErrorKind::failure, what + "its host name is not known"};
+      return {ErrorKind::failure, what + "its host name is not known",
+              "check the address and that the names of its network are known here"};
+    case CURLE_COULDNT_CONNECT:
+      return {ErrorKind::failure, what + cause(code),
+              "check the address and that the network lets this client reach it"};
     case CURLE_WRITE_ERROR:
       return {ErrorKind::failure,
               what + fmt::format("the answer is longer than {} bytes", request.body_limit)};

@@ -83,6 +83,11 @@ ConnectionOptions parse_dsn(const Secret& dsn) {
     }
     setter->second(options, option->val);
   }
+  if (options.host.find('@') != std::string::npos) {
+    // libpq ends the user's part at the first one; what it takes for the host is half a password.
+    throw Error(ErrorKind::usage, "unable to read 'connection string': the host holds '@'",
+                "write '@' as %40 where it is part of a password in a URI");
+  }
   if (options.host.find(',') != std::string::npos) {
     throw Error(ErrorKind::usage, "unable to read 'connection string': more than one host",
                 "name the primary's address alone");

@@ -18,6 +18,19 @@ kube::Client& cluster(const EndpointContext& context, const std::string& key) {
   return *context.client;
 }
 
+nlohmann::json configured_secret(kube::Client& client, const std::string& name,
+                                 const std::string& key, const EndpointContext& context) {
+  constexpr int not_found = 404;
+  try {
+    return client.get("v1", "Secret", name, context.ns);
+  } catch (Error& error) {
+    if (error.http_status() == not_found && error.hint().empty()) {
+      error.set_hint("'" + key + ".secret' in the configuration names it");
+    }
+    throw;
+  }
+}
+
 Secret environment(const std::string& name, const std::string& key) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) {
@@ -35,7 +48,7 @@ Login read_login(const config::Credentials& credentials, const std::string& key,
   login.user = credentials.user;
   if (!credentials.secret.empty()) {
     kube::Client& client = cluster(context, key + ".secret");
-    const nlohmann::json secret = client.get("v1", "Secret", credentials.secret, context.ns);
+    const nlohmann::json secret = configured_secret(client, credentials.secret, key, context);
     login.password = Secret(kube::secret_value(secret, credentials.password_key));
     std::string keys = "key '" + credentials.password_key + "'";
     if (login.user.empty() && !credentials.user_key.empty()) {

@@ -126,6 +126,9 @@ TEST_CASE("wrong use is 2, with the nearest valid name") {
   CHECK(refusal({"show", "--token", "x"}) ==
         "error: unable to run 'driver': option '--token' is secret and not for the command line\n"
         "HINT: set CROSSOVER_TOKEN in the environment\n");
+  CHECK(refusal({"--token", "x", "show"}) ==
+        "error: unable to run 'driver': option '--token' is secret and not for the command line\n"
+        "HINT: set CROSSOVER_TOKEN in the environment\n");
   CHECK(refusal({"show", "--config", "no.yaml"}).starts_with("error: unable to read 'no.yaml': "));
 }
 

@@ -53,6 +53,8 @@ TEST_CASE("a string that can't be read is refused and not shown") {
   CHECK_THROWS_MATCHES(
       parse("host=db port=70000"), Error,
       Message("unable to read 'connection string': port must be a number from 1 to 65535"));
+  CHECK_THROWS_MATCHES(parse("postgresql://app:half@canary@db/registry"), Error,
+                       Message("unable to read 'connection string': the host holds '@'"));
   CHECK_THROWS_MATCHES(parse("host=a,b user=app"), Error,
                        Message("unable to read 'connection string': more than one host"));
 }

@@ -7,17 +7,6 @@ namespace crossover::backup_install {
 
 namespace {
 
-std::string escaped(const std::string& value) {
-  std::string text;
-  for (const char letter : value) {
-    if (letter == ',' || letter == '\\' || (text.empty() && letter == '{')) {
-      text += '\\';
-    }
-    text += letter;
-  }
-  return text;
-}
-
 bool was_deployed(const Revision& revision) {
   return revision.status == "deployed" || revision.status == "superseded";
 }
@@ -36,10 +25,6 @@ std::vector<std::string> chart_arguments(const config::Backup& backup) {
   add("--version", backup.version);
   for (const std::string& file : backup.values) {
     add("--values", file);
-  }
-  for (const auto& [key, value] : backup.set) {
-    arguments.emplace_back("--set-string");
-    arguments.push_back(key + "=" + escaped(value));
   }
   return arguments;
 }

@@ -53,9 +53,8 @@ struct HelmOptions {
 /// outlive it.
 std::unique_ptr<Helm> make_helm(HelmOptions options, const StopRequest& stop);
 
-/// Arguments for chart, version, repository, values and single values, for any helm command that
-/// renders. A value's commas, backslashes and leading braces are escaped (Helm's --set-string
-/// grammar). Pure.
+/// Arguments for chart, version, repository and files of values, for any helm command that renders.
+/// Single values are not among them: everybody could read them in `ps`. Pure.
 std::vector<std::string> chart_arguments(const config::Backup& backup);
 
 /// A manifest as it is to be installed: every PersistentVolumeClaim bears helm.sh/resource-policy:

@@ -6,6 +6,7 @@
 #include "backup-install/helm.h"
 #include "base/error.h"
 #include "document/yaml.h"
+#include "files/files.h"
 #include "process/command.h"
 
 namespace crossover::backup_install {
@@ -13,6 +14,29 @@ namespace crossover::backup_install {
 namespace {
 
 using nlohmann::json;
+
+/// The single values of the configuration, each as a file in memory: as arguments everybody could
+/// read them in `ps`, and some are passwords. A file's content is taken as the string that it is.
+class Values {
+ public:
+  Values(const std::map<std::string, std::string>& set, std::vector<std::string>& arguments) {
+    for (const auto& [key, value] : set) {
+      files_.emplace_back("helm-value", value);
+      arguments.emplace_back("--set-file");
+      arguments.push_back(key + "=" + files_.back().path());
+    }
+  }
+  std::vector<int> descriptors() const {
+    std::vector<int> numbers;
+    for (const files::MemoryFile& file : files_) {
+      numbers.push_back(file.descriptor());
+    }
+    return numbers;
+  }
+
+ private:
+  std::vector<files::MemoryFile> files_;
+};
 
 class ProcessHelm final : public Helm {
  public:
@@ -40,19 +64,21 @@ class ProcessHelm final : public Helm {
   std::vector<json> rendered(const config::Backup& backup) override {
     std::vector<std::string> arguments = {"template"};
     std::ranges::move(chart_arguments(backup), std::back_inserter(arguments));
+    const Values values(backup.set, arguments);
     // With the cluster's versions and lookups, as an upgrade would see them.
     arguments.insert(arguments.end(), {"--dry-run=server", "--no-hooks"});
     add_post_renderer(arguments);
-    return document::load_stream(accepted(run(arguments)), "helm template");
+    return document::load_stream(accepted(run(arguments, values.descriptors())), "helm template");
   }
 
   int upgrade(const config::Backup& backup) override {
     std::vector<std::string> arguments = {"upgrade", "--install"};
     std::ranges::move(chart_arguments(backup), std::back_inserter(arguments));
+    const Values values(backup.set, arguments);
     // Without it, Helm would keep values of the last revision where none are given.
     arguments.insert(arguments.end(), {"--reset-values", "--output", "json"});
     add_post_renderer(arguments);
-    return parse(accepted(run(arguments))).value("version", 0);
+    return parse(accepted(run(arguments, values.descriptors()))).value("version", 0);
   }
 
   void rollback(const std::string& release, int revision) override {
@@ -70,8 +96,9 @@ class ProcessHelm final : public Helm {
   }
 
  private:
-  process::Outcome run(std::vector<std::string> arguments) const {
+  process::Outcome run(std::vector<std::string> arguments, std::vector<int> files = {}) const {
     process::Command command;
+    command.keep_open = std::move(files);
     command.argv = {options_.program};
     std::ranges::move(arguments, std::back_inserter(command.argv));
     if (!options_.ns.empty()) {

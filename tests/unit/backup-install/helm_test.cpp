@@ -17,19 +17,17 @@ Recovery after(const std::vector<std::string>& statuses) {
 
 }  // namespace
 
-TEST_CASE("a chart's arguments are those of the configuration, values escaped for Helm") {
+TEST_CASE("a chart's arguments are those of the configuration, and hold no single value") {
   crossover::config::Backup backup;
   backup.release = "db-backup";
   backup.chart = "backup-storage";
   backup.repository = "https://charts.example";
   backup.version = "1.2.3";
   backup.values = {"a.yaml", "b.yaml"};
-  backup.set = {{"image.tag", "1,2\\3"}, {"list", "{a}"}};
+  backup.set = {{"password", "canary"}};
   CHECK(chart_arguments(backup) ==
         std::vector<std::string>{"db-backup", "backup-storage", "--repo", "https://charts.example",
-                                 "--version", "1.2.3", "--values", "a.yaml", "--values", "b.yaml",
-                                 "--set-string", "image.tag=1\\,2\\\\3", "--set-string",
-                                 "list=\\{a}"});
+                                 "--version", "1.2.3", "--values", "a.yaml", "--values", "b.yaml"});
 }
 
 TEST_CASE("a release that was cut off is repaired by what its history allows") {

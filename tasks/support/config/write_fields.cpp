@@ -2,10 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <utility>
 
+#include "base/secret.h"
+
 namespace crossover::config {
+
+bool names_a_secret(std::string_view name) {
+  constexpr std::array<std::string_view, 10> words{
+      "password", "passwd", "passphrase", "secret",  "token",
+      "apikey",   "cookie", "credential", "private", "authorization"};
+  std::string plain;
+  for (const char letter : name) {
+    if (letter != '-' && letter != '_' && letter != '.') {
+      plain += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    }
+  }
+  return std::ranges::any_of(
+      words, [&](std::string_view word) { return plain.find(word) != std::string::npos; });
+}
 
 std::string write_duration(Duration duration) {
   constexpr std::array<std::pair<std::int64_t, std::string_view>, 6> units{
@@ -78,8 +96,14 @@ void WriteFields::paths(Key key, std::vector<std::string>& value, Help help) {
 }
 
 void WriteFields::text_map(Key key, std::map<std::string, std::string>& value, Help /*help*/) {
-  if (!value.empty()) {
-    put(key, value);
+  std::map<std::string, std::string> shown = value;
+  for (auto& [name, text] : shown) {
+    if (names_a_secret(name)) {
+      text = redacted;
+    }
+  }
+  if (!shown.empty()) {
+    put(key, shown);
   }
 }
 

@@ -161,6 +161,20 @@ TEST_CASE("an anonymous check that writes is refused") {
         "check must be a GET or HEAD that writes nothing\nHINT: set 'phase: full' for this check");
 }
 
+TEST_CASE("values that are named like secrets are not shown") {
+  const ConfigFile file(R"(name: a
+network: {rules: [{template: t.yaml, parameters: {DB_PASSWORD: canary, APP: web}}]}
+verify: {endpoints: [{name: e, path: /, requestHeaders: {Authorization: canary, Accept: json}}]}
+backup: {release: b, chart: c, set: {auth.apiKey: canary, size: 1Gi}}
+)");
+  const auto shown = config::to_json(file.load());
+  CHECK(shown.dump().find("canary") == std::string::npos);
+  CHECK(shown["network"]["rules"][0]["parameters"] ==
+        nlohmann::ordered_json{{"APP", "web"}, {"DB_PASSWORD", "[redacted]"}});
+  CHECK(shown["verify"]["endpoints"][0]["requestHeaders"]["Accept"] == "json");
+  CHECK(shown["backup"]["set"]["size"] == "1Gi");
+}
+
 TEST_CASE("flags and environment win over the file, in sections that it lacks too") {
   const ConfigFile file("name: a\nsync: {lockTimeout: 1s}\n");
   const Migration read = file.load({{"sync.lockTimeout", "2s", "--lock-timeout"},

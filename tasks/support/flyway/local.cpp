@@ -46,6 +46,7 @@ void run_local(const config::Flyway& flyway, const std::string& verb,
     command.environment.emplace_back("FLYWAY_LOCATIONS", locations);
   }
   command.secret_environment = {{"FLYWAY_PASSWORD", database.password}};
+  command.redact_output = true;
   command.timeout = timeout;
   command.stop = &stop;
   command.on_stdout_line = [&](std::string_view line) { log.info("flyway: {}", line); };

@@ -22,19 +22,36 @@ constexpr std::size_t longest_line = 65536;
 // How often a child without output is looked at.
 constexpr int tick_ms = 20;
 
+std::string redacted_text(const Command& command, std::string text) {
+  // A shorter value would take the text apart where it means nothing.
+  constexpr std::size_t shortest = 4;
+  if (!command.redact_output) {
+    return text;
+  }
+  for (const auto& [name, secret] : command.secret_environment) {
+    const std::string& value = secret.reveal();
+    for (std::size_t at = 0;
+         value.size() >= shortest && (at = text.find(value, at)) != std::string::npos;
+         at += redacted.size()) {
+      text.replace(at, value.size(), redacted);
+    }
+  }
+  return text;
+}
+
 /// One of the child's two outputs: kept up to the limit, handed on line by line.
 class Capture {
  public:
-  Capture(files::Descriptor& pipe, std::size_t limit,
+  Capture(files::Descriptor& pipe, const Command& command,
           const std::function<void(std::string_view)>& on_line)
-      : pipe_(pipe), limit_(limit), on_line_(on_line) {
+      : pipe_(pipe), limit_(command.output_limit), command_(command), on_line_(on_line) {
     ::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
   }
 
   int descriptor() const { return pipe_.get(); }
   bool open() const { return static_cast<bool>(pipe_); }
   bool truncated() const { return truncated_; }
-  std::string take() { return std::move(kept_); }
+  std::string take() { return redacted_text(command_, std::move(kept_)); }
 
   /// Reads what is there now.
   void drain() {
@@ -55,12 +72,14 @@ class Capture {
   /// Hands on a last line without an end.
   void flush() {
     if (!line_.empty() && on_line_) {
-      on_line_(line_);
+      hand_on();
     }
     line_.clear();
   }
 
  private:
+  void hand_on() { on_line_(redacted_text(command_, line_)); }
+
   void accept(std::string_view bytes) {
     const std::size_t room = limit_ - std::min(limit_, kept_.size());
     kept_.append(bytes.substr(0, room));
@@ -70,7 +89,7 @@ class Capture {
     }
     for (const char byte : bytes) {
       if (byte == '\n' || line_.size() >= longest_line) {
-        on_line_(line_);
+        hand_on();
         line_.clear();
       }
       if (byte != '\n') {
@@ -81,6 +100,7 @@ class Capture {
 
   files::Descriptor& pipe_;
   std::size_t limit_;
+  const Command& command_;
   const std::function<void(std::string_view)>& on_line_;
   std::string kept_;
   std::string line_;
@@ -244,8 +264,8 @@ Outcome run(const Command& command) {
   const NoSigpipe no_sigpipe;
   Child child = spawn(command);
   Reaper reaper(child.pid);
-  Capture out(child.out, command.output_limit, command.on_stdout_line);
-  Capture err(child.err, command.output_limit, command.on_stderr_line);
+  Capture out(child.out, command, command.on_stdout_line);
+  Capture err(child.err, command, command.on_stderr_line);
   Feed feed(child.in, command.input.reveal());
   Terminator terminator(command, clock);
   // A grandchild that lives on may hold the pipes open: the child's end is what counts.

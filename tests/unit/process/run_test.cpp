@@ -149,6 +149,19 @@ TEST_CASE("a memory file reaches the child") {
   CHECK_FALSE(process::run(command).ok());
 }
 
+TEST_CASE("a program that repeats a secret is not repeated where it must not be") {
+  Command command = shell("echo \"a $TOKEN b $TOKEN\"; echo \"no $TOKEN\" >&2; exit 1");
+  command.secret_environment = {{"TOKEN", Secret("can'ary")}};
+  CHECK(process::run(command).out == "a can'ary b can'ary\n");
+  command.redact_output = true;
+  std::vector<std::string> lines;
+  command.on_stdout_line = [&](std::string_view line) { lines.emplace_back(line); };
+  CHECK(process::run(command).out == "a [redacted] b [redacted]\n");
+  CHECK(lines == std::vector<std::string>{"a [redacted] b [redacted]"});
+  CHECK_THROWS_WITH(process::run_checked(command),
+                    "unable to run 'sh': exit code 1: no [redacted]");
+}
+
 TEST_CASE("run_checked tells the ending and what the program said last") {
   CHECK_THROWS_WITH(process::run_checked(shell("echo Error: no chart >&2; exit 1")),
                     "unable to run 'sh': exit code 1: Error: no chart");

@@ -69,7 +69,8 @@ def suites(root: pathlib.Path, build: pathlib.Path) -> tuple:
     built = ('packages', 'configure', 'build')
     python = (unittest(controllers, controllers), unittest(images, images),
               unittest(scripts / 'test.d/tests', scripts / 'test.d/tests'),
-              unittest(scripts / 'demo.d/tests', scripts / 'demo.d/tests'))
+              unittest(scripts / 'demo.d/tests', scripts / 'demo.d/tests'),
+              unittest(scripts / 'bench.d/tests', scripts / 'bench.d/tests'))
     return (
         Suite('unit', (ctest('unit', 6, build, 2),), built, (tests / 'unit',)),
         Suite('contract', (ctest('contract', 5, build, 2),), built, (tests / 'contract',)),

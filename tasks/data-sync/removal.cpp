@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -38,9 +39,22 @@ bool remove_capture(const Run& run, Side side) {
   return true;
 }
 
+// What an earlier run has exported: of a side that it has removed there is nothing else left.
+nlohmann::json exported(const std::string& file) {
+  if (!std::filesystem::exists(file)) {
+    return nlohmann::json::object();
+  }
+  nlohmann::json document = nlohmann::json::parse(files::read(file), nullptr, false);
+  return document.is_object() ? document : nlohmann::json::object();
+}
+
 // The evidence of all sides in one file, before any of it is dropped.
 void export_evidence(const Run& run, const std::vector<Side>& sides) {
-  nlohmann::json document = nlohmann::json::object();
+  std::string file = run.context().options().text("evidence-file");
+  if (file.empty()) {
+    file = fmt::format("crossover-{}-evidence.json", run.config().name);
+  }
+  nlohmann::json document = exported(file);
   std::size_t entries = 0;
   for (const Side side : sides) {
     postgres::Session session = run.at(side).open(run.context().verb());
@@ -62,10 +76,6 @@ void export_evidence(const Run& run, const std::vector<Side>& sides) {
   if (entries == 0) {
     return;
   }
-  std::string file = run.context().options().text("evidence-file");
-  if (file.empty()) {
-    file = fmt::format("crossover-{}-evidence.json", run.config().name);
-  }
   files::write_atomically(file, document.dump(2) + "\n");
   run.context().log().info("the evidence of {} entries is in '{}'", entries, file);
 }
@@ -76,9 +86,11 @@ void remove_all(const Run& run, Side side, bool open_gate) {
     return;
   }
   const auto tables = sync::read_tables(session);
-  sync::remove_capture(session, tables, run.install_context());
+  const int capture = sync::remove_capture(session, tables, run.install_context());
   if (sync::gate_state(session) == sync::GateState::closed && !open_gate) {
-    changed(run, side, "capture; the gate stays closed");
+    if (capture > 0) {
+      changed(run, side, "capture; the gate stays closed");
+    }
     return;
   }
   sync::remove_gate(session, tables, run.install_context());

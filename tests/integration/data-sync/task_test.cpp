@@ -1,72 +1,9 @@
-#include <fmt/format.h>
-
-#include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
-
-#include "files/files.h"
-#include "integration/sync/world.h"
-#include "process/command.h"
+#include "integration/data-sync/place.h"
 #include "sync/gate.h"
 
 using namespace crossover;
 using namespace crossover::test;
 using nlohmann::json;
-
-namespace {
-
-/// The task as a person runs it, against two real servers.
-struct Place {
-  explicit Place(World& a_world) : world(a_world) { configure(""); }
-
-  void configure(const std::string& sync) const {
-    const auto database = [](const PostgresServer& server) {
-      return fmt::format(
-          "{{host: 127.0.0.1, port: {}, database: app, credentials: {{user: postgres, passwordEnv: "
-          "TEST_PASSWORD}}, tls: {{mode: disable}}}}",
-          server.port());
-    };
-    files::write_atomically(
-        directory.path() / "crossover.yaml",
-        fmt::format("name: test\napproval: none\ndatabases:\n  old: {}\n  new: {}\nsync:\n"
-                    "  lockTimeout: 100ms\n"
-                    "  answers: {{listen: none, advisoryLocks: none, temporaryTables: none, "
-                    "workers: none}}\n{}",
-                    database(world.old_server), database(world.new_server), sync));
-  }
-
-  process::Outcome start(std::vector<std::string> arguments,
-                         const std::string& stop_at = "") const {
-    process::Command command;
-    command.argv = {CROSSOVER_DATA_SYNC};
-    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    command.directory = directory.path();
-    command.secret_environment = {{"TEST_PASSWORD", world.old_server.options().password}};
-    command.environment = {{"CROSSOVER_STOP_AT", stop_at}};
-    command.timeout = std::chrono::seconds(120);
-    return process::run(command);
-  }
-
-  json run(int exit_code, std::vector<std::string> arguments) const {
-    const process::Outcome outcome = start(std::move(arguments));
-    INFO(outcome.out << outcome.err);
-    REQUIRE(outcome.exit_code == exit_code);
-    CHECK(outcome.out.find(world.old_server.options().password.reveal()) == std::string::npos);
-    CHECK(outcome.err.find(world.old_server.options().password.reveal()) == std::string::npos);
-    return json::parse(outcome.out);
-  }
-
-  World& world;
-  files::TemporaryDirectory directory{};
-};
-
-void empty_new_side(World& world) {
-  postgres::Session session = world.new_db.open("test");
-  session.batch(
-      "TRUNCATE public.role, public.counter, public.event, public.\"Odd \"\"Name\", "
-      "public.tree, public.note, public.part");
-}
-
-}  // namespace
 
 TEST_CASE("a migration's data from preflight to removal, each step twice") {
   World world(15, 17);
@@ -108,6 +45,28 @@ TEST_CASE("a migration's data from preflight to removal, each step twice") {
   CHECK(outcomes == std::vector<std::string>{"start done", "start done", "start refused"});
   postgres::Session old_side = world.old_db.open("test");
   CHECK(sync::gate_state(old_side) == sync::GateState::absent);
+}
+
+TEST_CASE("what is removed once is not removed again, and its evidence stays") {
+  World world(15, 17);
+  const Place place(world);
+  place.run(0, {"start"});
+  place.run(0, {"start", "--reverse"});
+  CHECK(place.run(0, {"finish"})["changed"] == true);
+  CHECK(place.run(0, {"finish"})["changed"] == false);
+  // The service lives on the old database, so the new one's gate stays closed, and with it what
+  // closes it.
+  CHECK(place.run(0, {"remove"})["changed"] == true);
+  const auto file = place.directory.path() / "crossover-test-evidence.json";
+  const json exported = json::parse(files::read(file));
+  CHECK(exported["old"].size() == 3);
+  CHECK(place.run(0, {"remove"})["changed"] == false);
+  CHECK(json::parse(files::read(file))["old"] == exported["old"]);
+  postgres::Session new_side = world.new_db.open("test");
+  CHECK(sync::gate_state(new_side) == sync::GateState::closed);
+  CHECK(place.run(0, {"remove", "--open-closed-side"})["changed"] == true);
+  CHECK(place.run(0, {"remove", "--open-closed-side"})["changed"] == false);
+  CHECK(sync::gate_state(new_side) == sync::GateState::absent);
 }
 
 TEST_CASE("a start that was killed at any boundary ends as an undisturbed one") {

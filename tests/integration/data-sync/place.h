@@ -1,0 +1,72 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "files/files.h"
+#include "fixtures/moments.h"
+#include "integration/sync/world.h"
+#include "process/command.h"
+
+namespace crossover::test {
+
+/// The task as a person runs it, against two real servers.
+struct Place {
+  explicit Place(World& a_world) : world(a_world) { configure(""); }
+
+  void configure(const std::string& sync) const {
+    const auto database = [](const PostgresServer& server) {
+      return fmt::format(
+          "{{host: 127.0.0.1, port: {}, database: app, credentials: {{user: postgres, passwordEnv: "
+          "TEST_PASSWORD}}, tls: {{mode: disable}}}}",
+          server.port());
+    };
+    files::write_atomically(
+        directory.path() / "crossover.yaml",
+        fmt::format("name: test\napproval: none\ndatabases:\n  old: {}\n  new: {}\nsync:\n"
+                    "  lockTimeout: 100ms\n"
+                    "  answers: {{listen: none, advisoryLocks: none, temporaryTables: none, "
+                    "workers: none}}\n{}",
+                    database(world.old_server), database(world.new_server), sync));
+  }
+
+  /// Over its `lifetime` it is killed.
+  process::Outcome start(std::vector<std::string> arguments, const std::string& stop_at = "",
+                         std::optional<Duration> lifetime = {}) const {
+    process::Command command;
+    command.argv = killed_after(lifetime);
+    command.argv.emplace_back(CROSSOVER_DATA_SYNC);
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    command.directory = directory.path();
+    command.secret_environment = {{"TEST_PASSWORD", world.old_server.options().password}};
+    command.environment = {{"CROSSOVER_STOP_AT", stop_at}};
+    command.timeout = std::chrono::seconds(120);
+    return process::run(command);
+  }
+
+  nlohmann::json run(int exit_code, std::vector<std::string> arguments) const {
+    const process::Outcome outcome = start(std::move(arguments));
+    INFO(outcome.out << outcome.err);
+    REQUIRE(outcome.exit_code == exit_code);
+    CHECK(outcome.out.find(world.old_server.options().password.reveal()) == std::string::npos);
+    CHECK(outcome.err.find(world.old_server.options().password.reveal()) == std::string::npos);
+    return nlohmann::json::parse(outcome.out);
+  }
+
+  World& world;
+  files::TemporaryDirectory directory{};
+};
+
+inline void empty_new_side(World& world) {
+  postgres::Session session = world.new_db.open("test");
+  session.batch(
+      "TRUNCATE public.role, public.counter, public.event, public.\"Odd \"\"Name\", "
+      "public.tree, public.note, public.part");
+}
+
+}  // namespace crossover::test

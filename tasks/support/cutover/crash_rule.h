@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "cutover/pooler.h"
 #include "sync/gate.h"
 
@@ -17,7 +18,9 @@ struct SideFacts {
   std::optional<Side> moving_to;  ///< the switch under way, or the last broken one
   /// Said by the old side only: the new one was given up with what was written there (abandon.h).
   bool other_abandoned = false;
-  bool task_at_work = false;  ///< a task holds the cutover's lock there
+  /// A task holds the cutover's lock there, and gave its last sign of life so long ago.
+  bool task_at_work = false;
+  Duration task_silence{};
 };
 
 struct Facts {

@@ -40,11 +40,20 @@ std::int64_t cutover_lock_key(const std::string& migration) {
   return postgres::advisory_key(migration, "cutover");
 }
 
-bool task_holds_lock(Session& session, const std::string& migration) {
+std::optional<Duration> task_silence(Session& session, const std::string& migration) {
+  // A beat is a statement, so it changes its session's state. Where that may not be seen the
+  // holder counts as awake.
   const Rows rows =
-      session.query(fmt::format("SELECT count(*) {} AND l.mode = 'ExclusiveLock'", held_where),
+      session.query(fmt::format("SELECT l.pid, coalesce((SELECT (1000 * extract(epoch FROM "
+                                "pg_catalog.clock_timestamp() - a.state_change))::bigint "
+                                "FROM pg_catalog.pg_stat_activity a WHERE a.pid = l.pid), 0) "
+                                "{} AND l.mode = 'ExclusiveLock'",
+                                held_where),
                     {std::to_string(cutover_lock_key(migration))});
-  return rows.int64(0, 0) > 0;
+  if (rows.empty()) {
+    return std::nullopt;
+  }
+  return std::max<Duration>(std::chrono::milliseconds(rows.int64(0, 1)), Duration{});
 }
 
 class CutoverLock::Keeper {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,8 +49,9 @@ class CutoverLock {
   std::vector<std::unique_ptr<Keeper>> keepers_;
 };
 
-/// Whether a task holds the cutover's lock in the database that `session` leads to; looks only.
-bool task_holds_lock(postgres::Session& session, const std::string& migration);
+/// How long ago the task that holds the cutover's lock in the database that `session` leads to gave
+/// its last sign of life there; nullopt: no task holds it. Looks only.
+std::optional<Duration> task_silence(postgres::Session& session, const std::string& migration);
 
 /// The advisory key of a migration's cutover.
 std::int64_t cutover_lock_key(const std::string& migration);

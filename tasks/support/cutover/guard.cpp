@@ -28,13 +28,30 @@ void Guard::run(const StopRequest& stop) {
   }
 }
 
-// A poll, or less when the time that the lock must have been free ends before it.
+// A poll, or less when the silence that is waited for ends before it.
 Duration Guard::until_next_look() const {
-  if (!free_since_) {
+  if (!silent_since_) {
     return options_.poll;
   }
-  const Duration left = *free_since_ + options_.lock_free - clock_.now();
+  const Duration left = *silent_since_ + options_.silence - clock_.now();
   return left > Duration{} ? std::min(left, options_.poll) : options_.poll;
+}
+
+// A task is at work: its last sign in either database counts.
+void Guard::note_task(const Facts& facts) {
+  Duration silence = Duration::max();
+  for (const SideFacts* side : {&facts.old_side, &facts.new_side}) {
+    if (side->task_at_work) {
+      silence = std::min(silence, side->task_silence);
+    }
+  }
+  last_sign_ = clock_.now() - silence;
+  silent_since_.reset();
+}
+
+void Guard::note_peace() {
+  last_sign_.reset();
+  silent_since_.reset();
 }
 
 void Guard::step() {
@@ -52,14 +69,14 @@ void Guard::look() {
   if (!urgent) {
     // A pooler that started in the middle of a switch may lead where nobody may write any more.
     if (compared_ && now - *compared_ < options_.compare) {
-      free_since_.reset();
+      note_peace();
       return;
     }
     compared_ = now;
   }
   const Facts facts = facts_.read();
   if (facts.old_side.task_at_work || facts.new_side.task_at_work) {
-    free_since_.reset();
+    note_task(facts);
     return;
   }
   if (state.paused && facts.old_side.reachable && facts.new_side.reachable &&
@@ -79,10 +96,10 @@ void Guard::look() {
     act();  // nothing is under way on a pooler that serves nobody
     return;
   }
-  if (!free_since_) {
-    free_since_ = now;
+  if (!silent_since_) {
+    silent_since_ = last_sign_.value_or(now);
   }
-  if (now - *free_since_ >= options_.lock_free) {
+  if (now - *silent_since_ >= options_.silence) {
     act();
   } else if (!urgent) {
     compared_.reset();  // look again at the next poll
@@ -114,7 +131,7 @@ void Guard::act() {
     complain(fmt::format("nothing is changed: {}", recovered.verdict.reason));
     return;
   }
-  free_since_.reset();
+  note_peace();
   complaint_.clear();
   log_.info("pooler '{}' serves the {} database", fleet_.names().front(),
             sync::name(recovered.verdict.side));

@@ -15,8 +15,9 @@ struct GuardOptions {
   std::string migration;
   std::optional<Side> initial;  ///< where the service lives when neither side has a gate
   Duration poll = std::chrono::milliseconds(200);
-  /// How long the cutover's lock must have been free before the guard acts.
-  Duration lock_free = std::chrono::seconds(1);
+  /// The guard acts when the cutover's lock is free and no task has given a sign of life for so
+  /// long: a stopped one loses the lock by that time, and need not be waited for twice.
+  Duration silence = std::chrono::seconds(1);
   /// How often a pooler that runs is compared with the databases.
   Duration compare = std::chrono::seconds(2);
   Duration complain = std::chrono::seconds(5);  ///< between two lines about the same trouble
@@ -40,6 +41,8 @@ class Guard {
  private:
   void look();
   void act();
+  void note_task(const Facts& facts);
+  void note_peace();
   Duration until_next_look() const;
   void complain(const std::string& text);
 
@@ -49,7 +52,8 @@ class Guard {
   GuardOptions options_;
   const Clock& clock_;
   Log& log_;
-  std::optional<Clock::Monotonic> free_since_;
+  std::optional<Clock::Monotonic> last_sign_;     ///< of the task that holds, or held, the lock
+  std::optional<Clock::Monotonic> silent_since_;  ///< set while the lock is free
   std::optional<Clock::Monotonic> compared_;
   std::optional<Clock::Monotonic> complained_;
   std::string complaint_;

@@ -34,7 +34,9 @@ SideFacts look(Session& session, const std::string& migration) {
     facts.other_abandoned = row->side == Side::old_side && row->phase == abandoned_phase;
   }
   facts.gate = sync::gate_state(session);
-  facts.task_at_work = task_holds_lock(session, migration);
+  const std::optional<Duration> silence = task_silence(session, migration);
+  facts.task_at_work = silence.has_value();
+  facts.task_silence = silence.value_or(Duration{});
   facts.reachable = true;
   return facts;
 }

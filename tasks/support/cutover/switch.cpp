@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "cutover/abandon.h"
@@ -41,6 +43,11 @@ class Switch {
     const auto state = sync::require_migration(target_, databases_.at(options_.to).describe());
     lock();
     require_kept(source_, target_);
+    if (already_there()) {
+      return report_;
+    }
+    take_tokens();
+    stop_point("switch-owner-taken");
     settle();
     if (sync::gate_state(target_) == sync::GateState::open) {
       finish_clearing();
@@ -73,8 +80,21 @@ class Switch {
     fleet_.set_fence([this] { require_lock(); });
     stop_point("switch-locked");
     token_ = sync::new_token();
-    take_tokens();
-    stop_point("switch-owner-taken");
+  }
+
+  // Then nothing is touched: the tokens are those of a follower that carries the changes back.
+  bool already_there() {
+    const Facts facts = read_facts(databases_, options_.migration);
+    const SideFacts& there = facts.at(options_.to);
+    const SideFacts& left = facts.at(from());
+    if (there.gate != sync::GateState::open || left.gate != sync::GateState::closed ||
+        there.moving_to || left.moving_to) {
+      return false;
+    }
+    const auto states = fleet_.states(Deadline(clock_, std::chrono::seconds(5)));
+    return std::all_of(states.begin(), states.end(), [this](const PoolerState& state) {
+      return state.serving && !state.paused && state.target == options_.to;
+    });
   }
 
   void require_lock() const {
@@ -127,9 +147,12 @@ class Switch {
 
   // The service is at the target already; at most the notes of a switch that died are left.
   void finish_clearing() {
-    const auto row = sync::require_migration(target_, databases_.at(options_.to).describe());
-    if (!row.moving_to.empty()) {
-      clear();
+    // It may have died between clearing the one and the other.
+    for (Session* session : {&source_, &target_}) {
+      if (!sync::read_migration(*session)->moving_to.empty()) {
+        clear();
+        return;
+      }
     }
   }
 

@@ -30,6 +30,16 @@ std::vector<std::string> outcomes(Site& site, Side side) {
   return found;
 }
 
+// Who carries the changes, as both databases know it.
+std::string drainers(Site& site) {
+  std::string found;
+  for (const Side side : {Side::old_side, Side::new_side}) {
+    postgres::Session session = site.service().databases().at(side).open("test");
+    found += sync::read_migration(session)->drainer_token + " ";
+  }
+  return found;
+}
+
 TEST_CASE("route-switch moves the service once, and back, under an approved plan") {
   Site site("approval: required\n");
   CHECK(site.live() == "old");
@@ -49,8 +59,10 @@ TEST_CASE("route-switch moves the service once, and back, under an approved plan
   CHECK(site.service().state().target == Side::new_side);
   CHECK_FALSE(site.service().state().paused);
 
+  const std::string follower = drainers(site);
   const json again = site.run(0, {"switch", "--approved-plan", hash});
   CHECK(again["changed"] == false);
+  CHECK(drainers(site) == follower);
 
   const std::string back = site.run(0, {"rollback", "--dry-run"})["plan_sha256"];
   CHECK(back != hash);

@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "files/files.h"
+#include "fixtures/moments.h"
 #include "integration/cutover/service.h"
 #include "process/command.h"
 
@@ -33,9 +35,12 @@ class Site {
 
   Service& service() { return service_; }
 
-  process::Outcome start(std::vector<std::string> arguments, const std::string& stop_at = {}) {
+  /// Over its `lifetime` it is killed.
+  process::Outcome start(std::vector<std::string> arguments, const std::string& stop_at = {},
+                         std::optional<Duration> lifetime = {}) {
     process::Command command;
-    command.argv = {CROSSOVER_ROUTE_SWITCH};
+    command.argv = killed_after(lifetime);
+    command.argv.emplace_back(CROSSOVER_ROUTE_SWITCH);
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     for (const std::string argument : {"--pooler-user", "postgres", "--pooler-folder",
                                        service_.pooler(0).directory().c_str(), "--pooler"}) {

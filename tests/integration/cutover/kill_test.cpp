@@ -37,13 +37,12 @@ std::string state_of(Service& service, Side side) {
         WHERE tgname = 'crossover_gate'), moving_to, phase) FROM crossover.migration)");
 }
 
-/// Locks and sessions that a killed program has left, once the servers have had a moment. The
-/// guard's own look at the databases is left out.
+/// Locks and transactions that a killed program has left, once the servers have had a moment.
 std::int64_t left_behind(Service& service) {
   constexpr const char* count =
       "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + "
       "(SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'crossover %' "
-      "AND application_name <> 'crossover look')";
+      "AND application_name <> 'crossover look' AND xact_start IS NOT NULL)";
   std::int64_t left = -1;
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (left != 0 && std::chrono::steady_clock::now() < end) {

@@ -73,7 +73,7 @@ Labelled sort_labelled(const std::vector<json>& labelled, const std::vector<json
     const std::string uid = kube::text_at(object, "/metadata/uid");
     const bool goes = std::ranges::any_of(
         going, [&](const json& other) { return kube::text_at(other, "/metadata/uid") == uid; });
-    if (goes) {
+    if (goes || !kube::text_at(object, "/metadata/deletionTimestamp").empty()) {
       continue;
     }
     const bool ours = kube::label(object, resources::set_label).starts_with(config.name + ".") ||

@@ -36,7 +36,7 @@ struct Labelled {
   std::vector<nlohmann::json> left;
 };
 
-/// Sorts them; those of `going` (by uid) are left out, they will be deleted. Pure.
+/// Sorts them; those of `going` (by uid) and those that are ending are left out. Pure.
 Labelled sort_labelled(const std::vector<nlohmann::json>& labelled,
                        const std::vector<nlohmann::json>& going, const config::Migration& config);
 

@@ -12,6 +12,7 @@
 #include "cutover/service_selector.h"
 #include "cutover/switch_guards.h"
 #include "route-switch/scaling.h"
+#include "route-switch/side_effects.h"
 #include "sync/backlog.h"
 #include "sync/clients.h"
 #include "sync/gate.h"
@@ -68,6 +69,9 @@ std::vector<Guards::Guard> Guards::list() {
   }
   if (with_route_) {
     add("callers", &Guards::callers);
+    if (!context_.config().side_effects.empty()) {
+      add("side effects", &Guards::side_effects);
+    }
   }
   return guards;
 }
@@ -230,6 +234,12 @@ std::string Guards::callers() {
   context_.log().warning("{}: lead them to service '{}', or set route.moveCallers", text,
                          route.new_service);
   return text;
+}
+
+std::string Guards::side_effects() {
+  const auto due = side_effects_due(context_, *connections_.client(), Side::new_side);
+  return due.empty() ? std::string("none is due")
+                     : fmt::format("will be changed: {}", fmt::join(due, ", "));
 }
 
 void Guards::list_clients() {

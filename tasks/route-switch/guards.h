@@ -42,6 +42,7 @@ class Guards {
   std::string pooler_scaling();
   std::string new_api();
   std::string callers();
+  std::string side_effects();
   void list_clients();
   bool done() const;
   bool resumed() const;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cutover/backend_ready.h"
 #include "cutover/service_selector.h"
+#include "route-switch/side_effects.h"
 #include "route-switch/watch.h"
 
 namespace crossover::route_switch {
@@ -37,6 +38,7 @@ class Lead {
       context_.result().add_change(callers_.ref().text(), "led",
                                    fmt::format("to the pods of service '{}'", service_to()));
     }
+    apply_side_effects(context_, client_, forward_ ? Side::new_side : Side::old_side);
   }
 
  private:

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "route-switch/side_effects.h"
 
 namespace crossover::route_switch {
 namespace {
@@ -42,6 +43,19 @@ cli::PlanStep callers_step(const config::Migration& config, bool forward) {
                                 route.new_service)
                   : "to its own pods again",
           {{"to", forward ? route.new_service : route.old_service}}};
+}
+
+// They go with the route: from then on the other API is in charge.
+void add_side_effects(cli::Plan& plan, const config::Migration& config, sync::Side to) {
+  for (const config::Action& action : actions_for(config.side_effects, to)) {
+    json payload = {{"environment", action.environment}, {"labels", action.labels}};
+    std::string detail = "environment and labels as configured";
+    if (action.replicas) {
+      payload["replicas"] = *action.replicas;
+      detail = fmt::format("replicas {}", *action.replicas);
+    }
+    plan.add({"side effect", action.object, detail, payload});
+  }
 }
 
 cli::PlanStep database_step(const config::Migration& config, const PlanInputs& inputs) {
@@ -90,12 +104,16 @@ cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
   if (forward && with_callers) {
     plan.add(callers_step(config, forward));
   }
+  if (forward && with_route) {
+    add_side_effects(plan, config, inputs.to);
+  }
   plan.add(with_loss ? abandon_step(inputs) : database_step(config, inputs));
   if (!forward && with_callers) {
     plan.add(callers_step(config, forward));
   }
   if (!forward && with_route) {
     plan.add(route_step(config, inputs));
+    add_side_effects(plan, config, inputs.to);
   }
   return plan;
 }

@@ -96,23 +96,24 @@ class Router {
 };
 
 /// `more` is added to the route section.
-inline std::string with_route(const std::string& ns, int router_port,
-                              const std::string& more = {}) {
+inline std::string with_route(const std::string& ns, int router_port, const std::string& more = {},
+                              const std::string& after = {}) {
   return fmt::format(
-      "approval: none\nnamespace: {}\n"
-      "route: {{name: web, oldService: registry-api, newService: registry-api-flyway, "
-      "url: 'http://127.0.0.1:{}', host: registry.example, "
-      "marker: {{path: /version, header: X-Version, old: original, new: flyway}}{}}}\n"
-      "verify: {{endpoints: [{{name: health, path: /health, status: 200}}]}}\n"
-      "switch: {{quiet: 500ms, readyTimeout: 2s, uptakeTimeout: 20s, watch: 2s, health: "
-      "{{endpoint: health, "
-      "failures: 3}}}}\n",
-      ns, router_port, more);
+             "approval: none\nnamespace: {}\n"
+             "route: {{name: web, oldService: registry-api, newService: registry-api-flyway, "
+             "url: 'http://127.0.0.1:{}', host: registry.example, "
+             "marker: {{path: /version, header: X-Version, old: original, new: flyway}}{}}}\n"
+             "verify: {{endpoints: [{{name: health, path: /health, status: 200}}]}}\n"
+             "switch: {{quiet: 500ms, readyTimeout: 2s, uptakeTimeout: 20s, watch: 2s, health: "
+             "{{endpoint: health, "
+             "failures: 3}}}}\n",
+             ns, router_port, more) +
+         after;
 }
 
 struct WholeSite : Routes {
-  explicit WholeSite(const std::string& more_of_route = {})
-      : site(with_route(cluster.ns(), router.port(), more_of_route)) {}
+  explicit WholeSite(const std::string& more_of_route = {}, const std::string& more = {})
+      : site(with_route(cluster.ns(), router.port(), more_of_route, more)) {}
   Router router{cluster};
   Site site;
   std::string leads_to() {

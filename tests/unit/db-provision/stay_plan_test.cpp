@@ -65,8 +65,10 @@ TEST_CASE("the label goes off what is ours or is found by nobody, and stays on w
   json needed = object("ReplicaSet", "web-1");
   needed["spec"]["selector"]["matchLabels"] = {{"app", "new"}};
   const json goes = object("Service", "pooler");
+  json ending = object("Pod", "pooler-1");
+  ending["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z";
   const Labelled sorted = sort_labelled(
-      {ours, old_replicas, needed, goes, object("PersistentVolumeClaim", "data-db-0"),
+      {ours, old_replicas, needed, goes, ending, object("PersistentVolumeClaim", "data-db-0"),
        object("Secret", "tls"), object("ConfigMap", "db-leader"), object("Pod", "db-0")},
       {goes}, migration());
   CHECK(names(sorted.unlabel) ==

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "kube/conditional_patch.h"
 #include "kube/gitops.h"
 #include "kube/object.h"
 
@@ -116,23 +117,13 @@ json read(kube::Client& client, const kube::Ref& ref) {
   return object;
 }
 
-bool change(cli::TaskContext& context, kube::Client& client, const config::Action& action) {
+void change(cli::TaskContext& context, kube::Client& client, const config::Action& action) {
   const kube::Ref ref = resolve(client, action.object);
-  for (int attempt = 1;; ++attempt) {
-    const json patch = action_patch(read(client, ref), action);
-    if (patch.empty()) {
-      return false;
-    }
-    try {
-      client.patch(ref, kube::PatchType::json, patch, {});
-      context.result().add_change(ref.text(), "side effect", words_of(action));
-      return true;
-    } catch (const Error& error) {
-      // Somebody has written in between (a failed test is 422, a conflict 409): look again.
-      if ((error.http_status() != 409 && error.http_status() != 422) || attempt == 5) {
-        throw;
-      }
-    }
+  if (kube::patch_conditionally(client, ref, [&](const json& object) {
+        kube::refuse_gitops_owned(object);
+        return action_patch(object, action);
+      })) {
+    context.result().add_change(ref.text(), "side effect", words_of(action));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "kube/conditional_patch.h"
 #include "kube/gitops.h"
 #include "kube/object.h"
 
@@ -221,21 +222,10 @@ bool RouteControl::lead(const std::string& from, const std::string& to) {
                             ref().text(), to),
                 "run `db-provision apply`, or correct the route section of crossover.yaml");
   }
-  for (int attempt = 1;; ++attempt) {
-    const json patch = route_patch(read(), from, to);
-    if (patch.empty()) {
-      return false;
-    }
-    try {
-      client_.patch(ref(), kube::PatchType::json, patch, {});
-      return true;
-    } catch (const Error& error) {
-      // Somebody has written in between (a failed test is 422, a conflict 409): look again.
-      if ((error.http_status() != 409 && error.http_status() != 422) || attempt == 5) {
-        throw;
-      }
-    }
-  }
+  return kube::patch_conditionally(client_, ref(), [&](const json& object) {
+    kube::refuse_gitops_owned(object);
+    return route_patch(object, from, to);
+  });
 }
 
 }  // namespace crossover::cutover

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "kube/conditional_patch.h"
 #include "kube/gitops.h"
 #include "kube/object.h"
 
@@ -116,24 +117,11 @@ bool ServiceSelector::move() { return change(false); }
 bool ServiceSelector::put_back() { return change(true); }
 
 bool ServiceSelector::change(bool back) {
-  for (int attempt = 1;; ++attempt) {
-    const json service = read();
+  return kube::patch_conditionally(client_, ref(), [&](const json& service) {
     kube::refuse_gitops_owned(service);
-    const json patch = back ? put_back_patch(service)
-                            : move_patch(service, client_.get({"v1", "Service", ns_, new_}));
-    if (patch.empty()) {
-      return false;
-    }
-    try {
-      client_.patch(ref(), kube::PatchType::json, patch, {});
-      return true;
-    } catch (const Error& error) {
-      // Somebody has written in between (a failed test is 422, a conflict 409): look again.
-      if ((error.http_status() != 409 && error.http_status() != 422) || attempt == 5) {
-        throw;
-      }
-    }
-  }
+    return back ? put_back_patch(service)
+                : move_patch(service, client_.get({"v1", "Service", ns_, new_}));
+  });
 }
 
 }  // namespace crossover::cutover

@@ -85,4 +85,9 @@ def suites(root: pathlib.Path, build: pathlib.Path) -> tuple:
         # `scripts/test cluster` until it does, and from then on with the rest.
         Suite('cluster', (Part('cluster', 25, (str(scripts / 'demo'), '--quick', '--build', str(build)),
                                'last_line'),), built, by_name=True),
+        # In the demo's sandbox too: staying on the new set under load, and every way of running Flyway.
+        Suite('stay', (Part('stay', 15, (str(tests / 'cluster/stay'), '--quick', '--build', str(build), '--work',
+                                         str(build / 'stay')), 'last_line'),), built, by_name=True),
+        Suite('flyway', (Part('flyway', 20, (str(tests / 'cluster/flyway'), '--build', str(build), '--work',
+                                             str(build / 'flyway')), 'last_line'),), built, by_name=True),
     )

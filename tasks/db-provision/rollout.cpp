@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr auto gone_timeout = std::chrono::minutes(1);
+constexpr auto attempt_timeout = std::chrono::minutes(2);
 constexpr int unprocessable = 422;
 
 /// Whether the server would refuse the Job because its template is another one.
@@ -31,7 +32,26 @@ bool is_another_run(kube::Client& client, const json& job) {
   }
 }
 
+/// A Job one of whose pods has failed ends an `apply` at once, long before the Job gives up itself.
+/// Its next attempt is left to end, since a migration must not be cut off in the middle; what has
+/// not succeeded by then is begun anew, for the failed pod would speak against it for ever.
+bool has_failed_for_good(kube::Client& client, const json& live, const StopRequest& stop) {
+  if (!has_failed_attempt(live)) {
+    return false;
+  }
+  const json now = kube::wait_until(
+      client, kube::ref_of(live), "at rest",
+      [](const json& job) { return job.is_null() || kube::integer_at(job, "/status/active") == 0; },
+      attempt_timeout, stop);
+  return !now.is_null() && has_failed_attempt(now);
+}
+
 }  // namespace
+
+bool has_failed_attempt(const json& job) {
+  return kube::integer_at(job, "/status/failed") > 0 &&
+         kube::readiness(job).state != kube::ReadyState::ready;
+}
 
 void clear_old_jobs(kube::Client& client, const ObservedStage& stage, const Clock& clock,
                     const StopRequest& stop) {
@@ -42,7 +62,8 @@ void clear_old_jobs(kube::Client& client, const ObservedStage& stage, const Cloc
     if (kube::text_at(job, "/kind") != "Job" || !live) {
       continue;
     }
-    if (kube::readiness(*live).state == kube::ReadyState::failed || is_another_run(client, job)) {
+    if (kube::readiness(*live).state == kube::ReadyState::failed ||
+        has_failed_for_good(client, *live, stop) || is_another_run(client, job)) {
       const kube::Ref ref = kube::ref_of(job);
       kube::DeleteOptions options;
       options.uid = kube::text_at(*live, "/metadata/uid");

@@ -11,8 +11,12 @@
 
 namespace crossover::db_provision {
 
-/// Deletes Jobs of the stage that have failed, or whose template the stage has changed: a Job runs
-/// once and its template can't be changed. One that succeeded and is the same stays.
+/// Whether a pod of a Job has failed and the Job has not succeeded since. Pure.
+bool has_failed_attempt(const nlohmann::json& job);
+
+/// Deletes Jobs of the stage that have failed or are between two attempts, or whose template the
+/// stage has changed: a Job runs once and its template can't be changed. One that succeeded and is
+/// the same stays.
 void clear_old_jobs(kube::Client& client, const ObservedStage& stage, const Clock& clock,
                     const StopRequest& stop);
 

@@ -12,8 +12,10 @@ import load
 import programs
 import report
 import screen
+import snapshot
+import view
 import world
-from journey import Hold, Step, Stop, journey
+from journey import Hold, HookLook, Step, Stop, journey
 
 BUDGET_SECONDS = 120
 
@@ -24,7 +26,7 @@ class Demo:
         self.work = world.fresh_folder(arguments.work.resolve())
         self.commands = world.Commands(self.work / 'set-up.log')
         self.facts = report.Facts()
-        self.load = self.sandbox = self.registry = self.programs = None
+        self.load = self.sandbox = self.registry = self.programs = self.viewer = None
         self.screen = screen.Screen(lambda: self.load.status() if self.load else {})
         self.approved = ''
 
@@ -64,6 +66,9 @@ class Demo:
         self.commands.run('cmake', '--preset', 'release', '-B', str(build), environment=cache)
         self.commands.run('cmake', '--build', str(build), '-j2', environment=cache)
 
+    def open_viewer(self) -> None:
+        self.viewer = view.Viewer(self.sandbox, (world.NAMESPACE, world.TOOLS_NAMESPACE))
+
     def start_load(self) -> None:
         url = f'http://{self.sandbox.node_address()}'
         self.load = load.Load(world.CACHE / 'bin/registry-load', self.work, url, world.HOST, self.arguments.rate)
@@ -81,9 +86,19 @@ class Demo:
                 self.programs.follow(item)
             else:
                 self.load.phase(item.phase)
-                (self.hold if isinstance(item, Hold) else self.step)(item)
+                self.one(item)
             self.facts.steps += 1
         self.facts.parts.append(('migration', time.monotonic() - began))
+
+    def one(self, item) -> None:
+        if isinstance(item, Hold):
+            self.hold(item)
+        elif isinstance(item, HookLook):
+            self.look_at_hook(item)
+        elif item.refusal:
+            self.refused(item)
+        else:
+            self.step(item)
 
     def hold(self, item: Hold) -> None:
         self.screen.begin(f'load: {item.phase}')
@@ -97,20 +112,55 @@ class Demo:
             time.sleep(0.1)
         self.screen.done()
 
-    def step(self, step: Step) -> None:
-        self.screen.begin(step.title)
-        approval = ('--approved-plan', self.approved) if step.live and self.approved else ()
+    def run_program(self, step: Step, title: str, approval=()) -> programs.Outcome:
+        self.screen.begin(title)
         try:
-            outcome = self.programs.run(step, approval)
+            return self.programs.run(step, approval)
         except programs.StepFailed:
             self.screen.done('failed', good=False)
             raise
+
+    def step(self, step: Step) -> None:
+        approval = ('--approved-plan', self.approved) if step.live and self.approved else ()
+        outcome = self.run_program(step, step.title, approval)
         paused = outcome.document.get('metrics', {}).get('paused_seconds')
         self.screen.done(outcome.changed if paused is None else f'{paused * 1000:.0f} ms')
         self.approved = outcome.document.get('plan_sha256', '') if step.gate else ''
         if step.live:
             self.facts.side = step.live
             self.facts.moves.append((step.phase, outcome.document))
+        if self.arguments.twice and step.repeatable:
+            self.again(step, approval)
+
+    def again(self, step: Step, approval: tuple) -> None:
+        """A second run says that it changed nothing, and has changed nothing."""
+        before = self.viewer.take(step.in_databases)
+        outcome = self.run_program(step, f'{step.title}, again', approval)
+        wrong = [] if outcome.changed == 'unchanged' else [
+            f'it says that it changed {change.get("object")}: {change.get("action")} {change.get("detail", "")}'.rstrip()
+            for change in outcome.document.get('changes') or [{'object': 'something', 'action': ''}]]
+        self.judge(f'{step.title}, run twice', wrong + snapshot.differences(before, self.viewer.take(step.in_databases)),
+                   outcome.changed)
+        self.facts.repeated += 1
+
+    def refused(self, step: Step) -> None:
+        before = self.viewer.take(step.in_databases)
+        self.run_program(step, f'{step.title}, too early')
+        after = self.viewer.take(step.in_databases)
+        self.judge(f'{step.title}, refused', snapshot.differences(before, after, snapshot.EVIDENCE), 'refused')
+
+    def judge(self, what: str, wrong: list, note: str) -> None:
+        """Goes on when something is wrong: the steps that follow may tell more."""
+        self.screen.done(f'{len(wrong)} wrong' if wrong else note, good=not wrong)
+        self.facts.problems += [f'{what}: {line}' for line in wrong]
+        for line in wrong[:10]:
+            self.screen.say(f'    {line}')
+
+    def look_at_hook(self, item: HookLook) -> None:
+        self.screen.begin(item.title)
+        phase = self.registry.hook_phase(item.config)
+        wrong = [] if phase == 'Succeeded' else [f'its pod is {phase or "not there"}']
+        self.judge(item.title, wrong, phase)
 
     # ---- the end
 
@@ -140,6 +190,9 @@ class Demo:
             self.facts.problems.append(f'still bears {world.TEMPORARY_LABEL}: {", ".join(found[:10])}')
 
     def tear_down(self) -> None:
+        if self.viewer:
+            self.viewer.close()
+            self.viewer = None
         if self.arguments.keep or not self.sandbox:
             return
         if not self.sandbox.was_up:
@@ -147,6 +200,7 @@ class Demo:
 
     def run(self) -> None:
         self.set_up()
+        self.open_viewer()
         self.start_load()
         self.migrate()
         self.look_for_leftovers()
@@ -161,7 +215,7 @@ class Demo:
         if self.arguments.keep and self.sandbox:
             self.screen.say(KEPT.format(kubectl=self.sandbox.kubectl, kubeconfig=self.sandbox.kubeconfig,
                                         work=self.work, namespace=world.NAMESPACE, script=self.sandbox.script))
-        passed = self.facts.steps + (2 if not complaints else 0)
+        passed = self.facts.steps + self.facts.repeated + (2 if not complaints else 0)
         self.screen.say(f'results and logs: {self.work}')
         self.screen.say(f'demo: {passed} passed, {len(complaints)} failed')
         (self.work / 'summary.json').write_text(json.dumps({**vars(self.facts), 'complaints': complaints}, indent=1),
@@ -185,7 +239,9 @@ def interrupted(number, _frame):
 def parse():
     parser = argparse.ArgumentParser(prog='scripts/demo', description='Moves a live service to another database and '
                                      'back home, under load, in a real cluster.')
-    parser.add_argument('--quick', action='store_true', help='less load between the moves')
+    parser.add_argument('--quick', action='store_true', help='less load between the moves, and --twice')
+    parser.add_argument('--twice', action='store_true',
+                        help='run each step that changes something once more, and compare all objects before and after')
     parser.add_argument('--rate', type=float, default=350, help='writes a second (default 350)')
     parser.add_argument('--keep', action='store_true', help='leave the cluster running at the end')
     parser.add_argument('--build', type=pathlib.Path, help='a build to use instead of making build/release')
@@ -193,6 +249,7 @@ def parse():
                         help='folder of results and logs (default build/demo)')
     arguments = parser.parse_args()
     arguments.seconds, arguments.writes = (3, 3000) if arguments.quick else (8, 22000)
+    arguments.twice = arguments.twice or arguments.quick
     if arguments.build:
         arguments.build = arguments.build.resolve()
     return arguments

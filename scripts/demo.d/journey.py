@@ -8,6 +8,9 @@ against pipelines/.
 import dataclasses
 
 
+CHANGING_VERBS = ('apply', 'start', 'switch', 'rollback', 'finish', 'remove')
+
+
 @dataclasses.dataclass(frozen=True)
 class Step:
     """One run of a program."""
@@ -22,10 +25,24 @@ class Step:
     background: bool = False
     # Its result's plan hash approves the next changing step.
     gate: bool = False
+    # The name of a check that its result must show as passed.
+    proof: str = ''
+    # It must exit 3 with this message, and change nothing.
+    refusal: str = ''
 
     @property
     def title(self) -> str:
         return ' '.join((self.task, self.verb, *self.arguments))
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether `--twice` runs it again: what changes something, and one that only looks for each task."""
+        return not (self.background or self.gate or self.refusal) and (
+            self.verb in CHANGING_VERBS or self.task == 'seed-verify')
+
+    @property
+    def in_databases(self) -> bool:
+        return self.task in ('data-sync', 'route-switch', 'db-provision')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +57,22 @@ class Hold:
 @dataclasses.dataclass(frozen=True)
 class Stop:
     """Ends what runs in the background: a switch has taken its work over by then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HookLook:
+    """Looks whether the pre-hook of this DeploymentConfig's newest version has succeeded."""
+
+    phase: str
+    config: str
+
+    @property
+    def title(self) -> str:
+        return f'pre-hook of {self.config}'
+
+
+IN_USE = ("unable to remove 'app=platsrv-registry-flyway': 'route/registry-web-to-api' leads to "
+          "'service/registry-api-flyway'")
 
 
 def journey(seconds: float, writes: int) -> list:
@@ -64,6 +97,8 @@ def journey(seconds: float, writes: int) -> list:
         reverse,
         Step('after', 'seed-verify', 'check', ('--phase', 'full', '--target', 'route')),
         Hold('after', seconds, writes),
+        # While anything leads to what it would delete.
+        Step('after', 'db-provision', 'remove', refusal=IN_USE),
         *return_home(),
         Hold('at home', seconds),
         *cleanup(),
@@ -93,7 +128,8 @@ def migrate(follow: Step) -> list:
 def return_home() -> list:
     return [
         Step('return home', 'nsp-apply', 'apply', ('--home',)),
-        Step('return home', 'db-provision', 'apply', ('--home', '--adopt-history')),
+        Step('return home', 'db-provision', 'apply', ('--home', '--adopt-history'), proof='flyway validate'),
+        HookLook('return home', 'registry-api'),
         Step('return home', 'data-sync', 'verify', ('--reverse',)),
         Step('switch home', 'route-switch', 'rollback', live='old'),
         Stop(),

@@ -11,9 +11,12 @@ import time
 # An engine's variables would make the programs write for that engine.
 ENGINES = ('GITHUB_', 'TEKTON_', 'CROSSOVER_STOP')
 
+# The programs' exit code when what they need is not so.
+REFUSED = 3
+
 
 class StepFailed(Exception):
-    """A step whose program did not exit 0; `text` is what to show."""
+    """A step whose program did not end as it must; `text` is what to show."""
 
     def __init__(self, text: str):
         super().__init__(text)
@@ -66,8 +69,9 @@ class Programs:
         finally:
             end(process)
         outcome = Outcome(step.title, time.monotonic() - began, process.returncode, document(result))
-        if outcome.code != 0:
-            raise StepFailed(failure(outcome, result, log))
+        objection = refused_otherwise(outcome, step.refusal) if step.refusal else unproven(outcome, step.proof)
+        if objection:
+            raise StepFailed('\n'.join((objection, failure(outcome, result, log))))
         return outcome
 
     def follow(self, step) -> None:
@@ -94,6 +98,22 @@ def end(process, patience: float = 20) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def unproven(outcome: Outcome, proof: str) -> str:
+    """Why the run is no success, or ''."""
+    if outcome.code != 0:
+        return f'{outcome.title} failed'
+    passed = [check['name'] for check in outcome.document.get('checks', []) if check.get('outcome') == 'pass']
+    return f"{outcome.title} does not show that '{proof}' passes" if proof and proof not in passed else ''
+
+
+def refused_otherwise(outcome: Outcome, refusal: str) -> str:
+    """Why the run is not the refusal that it must be, or ''."""
+    message = (outcome.document.get('error') or {}).get('message', '')
+    if outcome.code == REFUSED and message == refusal:
+        return ''
+    return f'{outcome.title}: not refused (exit {REFUSED}) by: {refusal}'
 
 
 def document(path: pathlib.Path) -> dict:

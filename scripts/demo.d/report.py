@@ -18,6 +18,8 @@ class Facts:
     parts: list = dataclasses.field(default_factory=list)
     # Steps that were done, and what made the demo end early.
     steps: int = 0
+    # Second runs.
+    repeated: int = 0
     problems: list = dataclasses.field(default_factory=list)
 
     def complaints(self) -> list:
@@ -50,6 +52,8 @@ def totals(facts: Facts) -> list:
                  ('rows missing or come back', f'{len(check["missing_rows"]) + len(check["undeleted_rows"]):,}'),
                  ('counter sum expected', f'{check["counter_expected"]:,}'),
                  ('counter sum found', f'{check["counter_found"]:,}')]
+    if facts.repeated:
+        rows.append(('steps that changed nothing when run again', f'{facts.repeated:,}'))
     rows.append(('writes a second', f'{load.get("rate", 0):.0f} of {load.get("wanted_rate", 0):.0f}'))
     return table(rows)
 

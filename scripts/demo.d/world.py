@@ -13,7 +13,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'crossover'
 FIXTURE = ROOT / 'tests/fixtures/registry'
-NAMESPACE, HOST = 'registry', 'registry.example'
+NAMESPACE, TOOLS_NAMESPACE, HOST = 'registry', 'registry-tools', 'registry.example'
 TEMPORARY_LABEL = 'app=platsrv-registry-flyway'
 DATABASES = {'old': 'registry-patroni', 'new': 'registry-patroni-flyway'}
 POOLER = 'registry-pooler'
@@ -144,6 +144,13 @@ class Registry:
         path = self.work / 'ca.crt'
         path.write_bytes(base64.b64decode(secret['data']['ca.crt']))
         return path
+
+    def hook_phase(self, config: str) -> str:
+        """The phase of the pre-hook's pod of a DeploymentConfig's newest version; empty when there is none."""
+        version = json.loads(self.sandbox.get('--namespace', NAMESPACE, 'get', 'deploymentconfig', config, '-o',
+                                              'json'))['status']['latestVersion']
+        return self.sandbox.get('--namespace', NAMESPACE, 'get', 'pod', f'{config}-{version}-hook-pre',
+                                '--ignore-not-found', '-o', 'jsonpath={.status.phase}')
 
     def leftovers(self) -> list:
         """What still bears the temporary label, of all kinds; volumes' claims may stay (cleanup.keepVolumes)."""

@@ -29,7 +29,8 @@ def flags(given):
 
 class Order(unittest.TestCase):
     def setUp(self):
-        self.steps = [(step.task, step.verb, *step.arguments) for step in journey(1, 1) if isinstance(step, Step)]
+        self.journey = [step for step in journey(1, 1) if isinstance(step, Step)]
+        self.steps = [(step.task, step.verb, *step.arguments) for step in self.journey if not step.refusal]
 
     def test_migrate_comes_first(self):
         # Between the first switch and the last step of migrate the demo goes back once.
@@ -44,6 +45,14 @@ class Order(unittest.TestCase):
     def test_home_and_cleanup_end_it(self):
         expected = pipeline('return-home') + pipeline('cleanup')
         self.assertEqual(self.steps[-len(expected):], expected)
+
+    def test_each_task_has_a_step_that_runs_twice(self):
+        self.assertEqual({step.task for step in self.journey if step.repeatable}, {step.task for step in self.journey})
+
+    def test_removal_is_refused_before_the_way_home(self):
+        refused = [index for index, step in enumerate(self.journey) if step.refusal]
+        home = next(index for index, step in enumerate(self.journey) if '--home' in step.arguments)
+        self.assertEqual(refused, [home - 1])
 
 
 if __name__ == '__main__':

@@ -33,6 +33,8 @@ def normal(item: dict) -> dict:
     if meta.get('ownerReferences'):
         return {'uid': meta['uid'], 'owned': True}
     managers = meta.get('managedFields') or []
+    if managers and all(entry.get('manager') in CONTROLLERS for entry in managers):
+        return {}  # nobody else has ever written it, as Patroni's leader lock
     kept = {key: value for key, value in item.items() if key not in ('metadata', 'status', 'apiVersion', 'kind')}
     kept['metadata'] = {
         'uid': meta['uid'],

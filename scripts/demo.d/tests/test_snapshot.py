@@ -47,6 +47,8 @@ class Same(unittest.TestCase):
     def test_objects_that_come_and_go_by_themselves(self):
         lease = changed('kind', 'Lease')
         self.assertEqual(differences(view_of([]), view_of([lease])), [])
+        lock = changed('metadata/managedFields', [{'manager': 'Patroni'}])
+        self.assertEqual(differences(view_of([]), view_of([lock])), [])
         pod = changed('metadata/ownerReferences', [{'uid': 'o'}])
         self.assertEqual(differences(view_of([pod]), view_of([])), [])
         self.assertEqual(between(pod, changed('spec/selector', {}, pod)), [])

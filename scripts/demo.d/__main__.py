@@ -135,7 +135,7 @@ class Demo:
     def again(self, step: Step, approval: tuple) -> None:
         """A second run says that it changed nothing, and has changed nothing."""
         before = self.viewer.take(step.in_databases)
-        outcome = self.run_program(step, f'{step.title}, again', approval)
+        outcome = self.run_program(step, f'again: {step.title}', approval)
         wrong = [] if outcome.changed == 'unchanged' else [
             f'it says that it changed {change.get("object")}: {change.get("action")} {change.get("detail", "")}'.rstrip()
             for change in outcome.document.get('changes') or [{'object': 'something', 'action': ''}]]
@@ -145,7 +145,7 @@ class Demo:
 
     def refused(self, step: Step) -> None:
         before = self.viewer.take(step.in_databases)
-        self.run_program(step, f'{step.title}, too early')
+        self.run_program(step, f'too early: {step.title}')
         after = self.viewer.take(step.in_databases)
         self.judge(f'{step.title}, refused', snapshot.differences(before, after, snapshot.EVIDENCE), 'refused')
 

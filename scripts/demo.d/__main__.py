@@ -82,6 +82,8 @@ class Demo:
             if isinstance(item, Stop):
                 self.programs.stop_followers()
                 continue
+            if not self.arguments.twice and only_with_twice(item):
+                continue
             if isinstance(item, Step) and item.background:
                 self.programs.follow(item)
             else:
@@ -200,7 +202,8 @@ class Demo:
 
     def run(self) -> None:
         self.set_up()
-        self.open_viewer()
+        if self.arguments.twice:
+            self.open_viewer()
         self.start_load()
         self.migrate()
         self.look_for_leftovers()
@@ -230,6 +233,10 @@ KEPT = """it is still running; to look at it:
   {script} down    # when done"""
 
 
+def only_with_twice(item) -> bool:
+    return isinstance(item, HookLook) or (isinstance(item, Step) and bool(item.refusal))
+
+
 def interrupted(number, _frame):
     # As an exception it passes every `finally`, which end what was started.
     signal.signal(number, signal.SIG_IGN)
@@ -239,9 +246,10 @@ def interrupted(number, _frame):
 def parse():
     parser = argparse.ArgumentParser(prog='scripts/demo', description='Moves a live service to another database and '
                                      'back home, under load, in a real cluster.')
-    parser.add_argument('--quick', action='store_true', help='less load between the moves, and --twice')
+    parser.add_argument('--quick', action='store_true', help='less load between the moves')
     parser.add_argument('--twice', action='store_true',
-                        help='run each step that changes something once more, and compare all objects before and after')
+                        help='run each step that changes something once more and compare all objects before and '
+                             'after, try the removal too early, look at the hook of home')
     parser.add_argument('--rate', type=float, default=350, help='writes a second (default 350)')
     parser.add_argument('--keep', action='store_true', help='leave the cluster running at the end')
     parser.add_argument('--build', type=pathlib.Path, help='a build to use instead of making build/release')
@@ -249,7 +257,6 @@ def parse():
                         help='folder of results and logs (default build/demo)')
     arguments = parser.parse_args()
     arguments.seconds, arguments.writes = (3, 3000) if arguments.quick else (8, 22000)
-    arguments.twice = arguments.twice or arguments.quick
     if arguments.build:
         arguments.build = arguments.build.resolve()
     return arguments

@@ -17,7 +17,7 @@ SELECT 'trigger ' || t.tgname || ' of ' || t.tgrelid::regclass, t.tgenabled
   FROM pg_catalog.pg_trigger t WHERE NOT t.tgisinternal;
 SELECT 'function ' || p.oid::regprocedure, md5(pg_catalog.pg_get_functiondef(p.oid)) FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'crossover';
-SELECT 'relation ' || c.oid::regclass, c.relkind || ' ' || coalesce(c.relacl::text, '') FROM pg_catalog.pg_class c
+SELECT 'relation ' || c.oid::regclass, c.relkind::text || ' ' || coalesce(c.relacl::text, '') FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname IN ('public', 'crossover') AND c.relkind IN ('r', 'p', 'v', 'S');
 SELECT 'role ' || r.rolname, r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.rolname !~ '^pg_';

@@ -76,7 +76,12 @@ void export_evidence(const Run& run, const std::vector<Side>& sides) {
   if (entries == 0) {
     return;
   }
-  files::write_atomically(file, document.dump(2) + "\n");
+  try {
+    files::write_atomically(file, document.dump(2) + "\n");
+  } catch (Error& error) {
+    error.set_hint("nothing was removed; give another place with --evidence-file");
+    throw;
+  }
   run.context().log().info("the evidence of {} entries is in '{}'", entries, file);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 
 #include "kube/diagnose.h"
@@ -60,7 +61,7 @@ class Waiter {
         throw Error(
             ErrorKind::timeout,
             fmt::format("unable to bring up '{}': {} after {:g} s", waited_.front().ref.text(),
-                        waited_.front().told, seconds(timeout_)),
+                        waited_.front().told, std::round(seconds(timeout_) * 10) / 10),
             "run again to go on waiting, or see 'oc describe " + waited_.front().ref.text() + "'");
       }
       clock_.sleep(look_pause);

@@ -98,6 +98,17 @@ Error status_error(int status, const std::string& body, std::string_view verb,
                    const std::string& object, const std::string& source) {
   const json document = json::parse(body, nullptr, false);
   const std::string words = server_words(document, body);
+  // What a server says of a body that it can't take quotes from it.
+  const bool may_quote = status == 400 || status == 500 ||
+                         (status == 422 && words.find("Invalid value") != std::string::npos);
+  if (may_quote && object.starts_with("secret/")) {
+    return Error(ErrorKind::precondition,
+                 fmt::format("unable to {} '{}': the server does not accept its content, which is "
+                             "not shown",
+                             verb, object),
+                 "its 'data' must be strings in base64, its 'stringData' plain strings")
+        .set_http_status(status);
+  }
   const std::string what = fmt::format("unable to {} '{}': ", verb, object);
   Error error(ErrorKind::failure, what + words);
   switch (status) {

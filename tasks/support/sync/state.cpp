@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "digest/sha256.h"
 #include "postgres/quote.h"
 #include "sync/array.h"
 
@@ -92,6 +93,21 @@ void change_owned(Session& session, std::string_view assignment, std::string_vie
   }
 }
 
+// The token comes by COPY: with log_statement = all a server logs texts and parameters of
+// statements, but not the rows of a copy (PostgreSQL manual, "Error Reporting and Logging").
+void insert_migration(Session& session, std::string_view migration, Side side,
+                      const Secret& apply_token) {
+  session.batch("CREATE TABLE crossover.handover (apply_token text)");
+  postgres::CopyIn copy = session.copy_in("COPY crossover.handover FROM STDIN");
+  copy.write(apply_token.reveal() + "\n");
+  copy.finish();
+  session.query(
+      "INSERT INTO crossover.migration (name, version, side, phase, apply_token) "
+      "SELECT $1, $2::int, $3, 'installed', apply_token FROM crossover.handover",
+      {std::string(migration), std::to_string(state_version), std::string(name(side))});
+  session.batch("DROP TABLE crossover.handover");
+}
+
 }  // namespace
 
 void install_state(Session& session, std::string_view migration, Side side,
@@ -100,12 +116,9 @@ void install_state(Session& session, std::string_view migration, Side side,
   // Two installers at once would fail on the catalogue's unique indexes, so they take turns.
   session.query("SELECT pg_advisory_xact_lock(hashtext('crossover.install'))");
   session.batch(create_schema);
-  session.query(
-      "INSERT INTO crossover.migration (name, version, side, phase, apply_token) "
-      "SELECT $1, $2::int, $3, 'installed', $4 "
-      "WHERE NOT EXISTS (SELECT FROM crossover.migration)",
-      {std::string(migration), std::to_string(state_version), std::string(name(side)),
-       apply_token.reveal()});
+  if (session.query("SELECT FROM crossover.migration").size() == 0) {
+    insert_migration(session, migration, side, apply_token);
+  }
   const Migration present = *read_migration(session);
   if (present.name != migration || present.side != side) {
     throw Error(
@@ -268,8 +281,20 @@ Session open_apply_session(const Database& database, std::string_view purpose,
                 "deleted row would cascade to rows that must stay")
         .set_sqlstate("42501");
   }
-  // As a parameter, so that the statement's text holds no token.
-  session.query("SELECT set_config('crossover.apply', $1, false)", {apply_token.reveal()});
+  // The server takes the token from its own table, so that no statement's text and no parameter
+  // that it may log holds it.
+  const Rows known = session.query(
+      "SELECT set_config('crossover.apply', apply_token, false) IS NOT NULL "
+      "FROM crossover.migration WHERE encode(sha256(convert_to(apply_token, 'UTF8')), 'hex') = $1",
+      {digest::sha256(apply_token.reveal())});
+  if (known.size() == 0) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to apply rows to '{}': its state is of another start of the "
+                            "migration",
+                            database.describe()),
+                "was it restored from a backup? take it off with `data-sync remove` and start "
+                "again");
+  }
   return session;
 }
 

@@ -21,8 +21,8 @@ struct Command {
   /// Added to (and winning over) this process's environment.
   std::vector<std::pair<std::string, std::string>> environment = {};
   std::vector<std::pair<std::string, Secret>> secret_environment = {};
-  /// Puts "[redacted]" where the child writes a value of `secret_environment`: for programs that may
-  /// repeat what they were given (a wrapper script, a debug mode).
+  /// Puts "[redacted]" where the child writes a value of `secret_environment`: for programs that
+  /// may repeat what they were given (a wrapper script, a debug mode).
   bool redact_output = false;
   std::vector<std::string> unset_environment = {};  ///< names that the child must not see
   std::optional<std::filesystem::path> directory = {};

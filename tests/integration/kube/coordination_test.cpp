@@ -150,7 +150,9 @@ TEST_CASE("a workload that a quota keeps down is told at once with the quota's w
   wait_until(
       client, {"v1", "ResourceQuota", {}, "none"}, "in force",
       [](const auto& quota) { return !at(quota, "/status/hard").empty(); },
-      std::chrono::seconds(20), stop);
+      // The quota controller stops for 30 s when it has just found a custom resource definition
+      // that is gone again, as those of other tests are.
+      std::chrono::seconds(90), stop);
   const std::vector<nlohmann::json> objects = {deployment("web", 1)};
   client.apply_all(objects, {});
   const Error error = error_of(

@@ -83,7 +83,8 @@ def suites(root: pathlib.Path, build: pathlib.Path) -> tuple:
               ('packages',)),
         # The whole journey under load. At a lower rate than the demo's own: what is asserted is that nothing fails and
         # nothing is lost, not what the machine can do.
-        Suite('cluster', (Part('cluster', 35, (str(scripts / 'demo'), '--quick', '--rate', '200', '--build', str(build)),
+        Suite('cluster', (Part('cluster', 35, (str(scripts / 'demo'), '--quick', '--twice', '--rate', '200',
+                                '--build', str(build)),
                                'last_line'),), built),
         # In the demo's sandbox too: staying on the new set under load, and every way of running Flyway.
         Suite('stay', (Part('stay', 15, (str(tests / 'cluster/stay'), '--quick', '--build', str(build), '--work',

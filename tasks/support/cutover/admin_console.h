@@ -37,9 +37,6 @@ class AdminConsole {
 
   /// No further command can be given.
   bool broken() const;
-  /// Our address and port as the pooler sees them ("127.0.0.1:40112"), to know ourselves in SHOW
-  /// CLIENTS.
-  std::string local_endpoint() const;
 
  private:
   class Connection;

@@ -1,10 +1,7 @@
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
-#include <sys/socket.h>
 
-#include <array>
 #include <utility>
 #include <vector>
 
@@ -127,27 +124,6 @@ class AdminConsole::Connection {
 
   bool broken() const { return broken_ || PQstatus(connection_.get()) != CONNECTION_OK; }
 
-  std::string local_endpoint() const {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    if (::getsockname(PQsocket(connection_.get()), reinterpret_cast<sockaddr*>(&address),  // NOLINT
-                      &length) != 0) {
-      return {};
-    }
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (address.ss_family == AF_INET) {
-      const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);  // NOLINT
-      ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
-      return fmt::format("{}:{}", text.data(), ntohs(v4.sin_port));
-    }
-    if (address.ss_family == AF_INET6) {
-      const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);  // NOLINT
-      ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
-      return fmt::format("{}:{}", text.data(), ntohs(v6.sin6_port));
-    }
-    return {};
-  }
-
  private:
   void connect(const Deadline& deadline) {
     if (connection_ == nullptr) {
@@ -227,6 +203,5 @@ postgres::Rows AdminConsole::receive(const Deadline& deadline) {
   return connection_->receive(deadline);
 }
 bool AdminConsole::broken() const { return connection_->broken(); }
-std::string AdminConsole::local_endpoint() const { return connection_->local_endpoint(); }
 
 }  // namespace crossover::cutover

@@ -43,12 +43,9 @@ std::int64_t left_behind(Service& service) {
       "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + "
       "(SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'crossover %' "
       "AND application_name <> 'crossover look' AND xact_start IS NOT NULL)";
-  std::int64_t left = -1;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (left != 0 && std::chrono::steady_clock::now() < end) {
-    left = service.number(Side::old_side, count) + service.number(Side::new_side, count);
-  }
-  return left;
+  return left_after_a_moment([&] {
+    return service.number(Side::old_side, count) + service.number(Side::new_side, count);
+  });
 }
 
 void check_settled(Service& service, Side live) {

@@ -45,16 +45,14 @@ std::int64_t left_behind(World& world) {
       "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + "
       "(SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
       "AND application_name LIKE 'crossover %' AND application_name NOT LIKE 'crossover test %')";
-  std::int64_t left = -1;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (left != 0 && std::chrono::steady_clock::now() < end) {
-    left = 0;
+  return left_after_a_moment([&] {
+    std::int64_t left = 0;
     for (const Side side : {Side::old_side, Side::new_side}) {
       postgres::Session session = world.databases.at(side).open("check");
       left += session.query(count).int64(0, 0);
     }
-  }
-  return left;
+    return left;
+  });
 }
 
 /// The load of one round, and the comparison of what it was told with both databases.

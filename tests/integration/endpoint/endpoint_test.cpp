@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "fixtures/error_of.h"
 #include "fixtures/postgres/installation.h"
 #include "fixtures/postgres/server.h"
 
@@ -13,17 +14,6 @@ using namespace crossover;
 using namespace crossover::test;
 
 namespace {
-
-template <typename Body>
-Error error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("nothing was thrown");
-  throw std::logic_error("unreachable");
-}
 
 class Warnings final : public Log {
  public:

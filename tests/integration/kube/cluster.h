@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/log.h"
+#include "fixtures/error_of.h"
 #include "kube/client.h"
 #include "kube/connect.h"
 
@@ -78,16 +79,6 @@ inline nlohmann::json deployment(const std::string& name, int replicas) {
                    {"ports", {{{"containerPort", 80}}}}}}}}}}}}}};
 }
 
-/// The error that `body` throws; fails when it throws none.
-template <typename Body>
-Error error_of(const Body& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("no error was thrown");
-  throw;  // not reached
-}
+using test::error_of;
 
 }  // namespace crossover::kube::testing

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "fixtures/error_of.h"
 #include "fixtures/postgres/server.h"
 #include "fixtures/proxy/tcp_proxy.h"
 
@@ -17,17 +18,6 @@ using postgres::Rows;
 using postgres::Session;
 
 namespace {
-
-template <typename Body>
-Error error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("nothing was thrown");
-  throw std::logic_error("unreachable");
-}
 
 /// One server per version for all sections of a test, each of which runs the test case anew.
 PostgresServer& shared_server(int version) {

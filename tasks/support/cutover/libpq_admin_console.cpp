@@ -11,10 +11,6 @@
 namespace crossover::cutover {
 namespace {
 
-struct Finish {
-  void operator()(PGconn* connection) const { PQfinish(connection); }
-};
-
 std::string first_line(const char* text) {
   std::string line(text == nullptr ? "" : text);
   line.erase(std::min(line.find('\n'), line.size()));
@@ -125,6 +121,10 @@ class AdminConsole::Connection {
   bool broken() const { return broken_ || PQstatus(connection_.get()) != CONNECTION_OK; }
 
  private:
+  struct Finish {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+  };
+
   void connect(const Deadline& deadline) {
     if (connection_ == nullptr) {
       fail("out of memory");

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Type {
+struct ItemType {
   std::string group;
   std::string version;
   std::string kind;
@@ -25,7 +25,7 @@ std::string string_at(const json& object, const char* key) {
 }
 
 /// Empty where apiVersion can't be taken apart (it has two slashes).
-Type type_of(const json& item) {
+ItemType type_of(const json& item) {
   const std::string version = string_at(item, "apiVersion");
   std::string kind = string_at(item, "kind");
   if (version.empty() || version == "/") return {"", "", std::move(kind)};
@@ -85,7 +85,7 @@ void strip_namespace(json& item) {
 }
 
 void groupify(json& item) {
-  Type type = type_of(item);
+  ItemType type = type_of(item);
   if (type.group.empty()) type.group = legacy_group(type.kind);
   item["apiVersion"] =
       type.group.empty() ? type.version : fmt::format("{}/{}", type.group, type.version);

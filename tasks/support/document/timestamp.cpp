@@ -7,9 +7,9 @@ namespace crossover::document {
 namespace {
 
 /// Takes pieces from the front of a text.
-class Reader {
+class TextReader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  explicit TextReader(std::string_view text) : text_(text) {}
 
   std::optional<int> number(std::size_t least, std::size_t most) {
     std::size_t length = 0;
@@ -40,7 +40,7 @@ class Reader {
   std::string_view text_;
 };
 
-bool date(Reader& in) {
+bool date(TextReader& in) {
   const auto year = in.number(4, 4);
   if (!year || !in.skip('-')) return false;
   const auto month = in.number(1, 2);
@@ -52,7 +52,7 @@ bool date(Reader& in) {
                     .ok();
 }
 
-bool time_of_day(Reader& in) {
+bool time_of_day(TextReader& in) {
   if (!in.in_range(1, 0, 23) || !in.skip(':') || !in.in_range(1, 0, 59) || !in.skip(':') ||
       !in.in_range(1, 0, 59)) {
     return false;
@@ -64,7 +64,7 @@ bool time_of_day(Reader& in) {
   return true;
 }
 
-bool zone(Reader& in) {
+bool zone(TextReader& in) {
   if (in.skip('Z')) return true;
   return (in.skip('+') || in.skip('-')) && in.in_range(2, 0, 24) && in.skip(':') &&
          in.in_range(2, 0, 60);
@@ -73,7 +73,7 @@ bool zone(Reader& in) {
 }  // namespace
 
 bool is_timestamp(std::string_view text) {
-  Reader in(text);
+  TextReader in(text);
   if (!date(in)) return false;
   if (in.done()) return true;
   if (in.skip(' ')) return time_of_day(in) && in.done();

@@ -12,17 +12,7 @@ using nlohmann::json;
 using sync::Direction;
 using sync::Side;
 
-std::string message(const json& result) { return result.at("error").at("message"); }
 std::string hint(const json& result) { return result.at("error").at("hint"); }
-
-json check_named(const json& result, const std::string& name) {
-  for (const json& check : result.at("checks")) {
-    if (check.at("name") == name) {
-      return check;
-    }
-  }
-  return {{"outcome", "missing"}};
-}
 
 postgres::Session new_side(Site& site) { return site.service().databases().new_db.open("test"); }
 

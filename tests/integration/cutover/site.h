@@ -15,6 +15,22 @@
 
 namespace crossover::test {
 
+/// Of a program's result document: what its error says.
+inline std::string message(const nlohmann::json& result) {
+  return result.at("error").at("message");
+}
+
+/// The check of that name in a program's result document; one with the outcome "missing" if there
+/// is none.
+inline nlohmann::json check_named(const nlohmann::json& result, const std::string& name) {
+  for (const nlohmann::json& check : result.at("checks")) {
+    if (check.at("name") == name) {
+      return check;
+    }
+  }
+  return {{"outcome", "missing"}};
+}
+
 /// A service and a folder with its crossover.yaml, in which the program route-switch is run.
 class Site {
  public:

@@ -10,17 +10,6 @@ namespace {
 using nlohmann::json;
 using sync::Side;
 
-std::string message(const json& result) { return result.at("error").at("message"); }
-
-json check_named(const json& result, const std::string& name) {
-  for (const json& check : result.at("checks")) {
-    if (check.at("name") == name) {
-      return check;
-    }
-  }
-  return nullptr;
-}
-
 std::vector<std::string> outcomes(Site& site, Side side) {
   postgres::Session session = site.service().databases().at(side).open("test");
   std::vector<std::string> found;

@@ -8,7 +8,7 @@ namespace {
 
 using nlohmann::json;
 
-const json service = json::parse(R"({"apiVersion": "v1", "kind": "Service",
+const json web_service = json::parse(R"({"apiVersion": "v1", "kind": "Service",
   "metadata": {"name": "api"}, "spec": {"selector": {"app": "shop", "role": "api"}}})");
 
 json slice(const std::string& endpoints) {
@@ -46,7 +46,7 @@ TEST_CASE("ready addresses are counted once, whatever slices they stand in") {
     {"addresses": ["fd00::1"], "conditions": {"ready": true},
      "targetRef": {"kind": "Pod", "name": "api-1", "uid": "1"}}])");
   const Capacity found =
-      capacity_of(service, {first, second, {{"kind", "EndpointSlice"}, {"endpoints", nullptr}}},
+      capacity_of(web_service, {first, second, {{"kind", "EndpointSlice"}, {"endpoints", nullptr}}},
                   {pod("api-1", true), pod("api-2", false), pod("api-3", true)},
                   {workload("Deployment", 2, "api"), workload("DeploymentConfig", 1, "api"),
                    workload("Deployment", 7, "web")});
@@ -58,11 +58,11 @@ TEST_CASE("ready addresses are counted once, whatever slices they stand in") {
 }
 
 TEST_CASE("a service without pods says so, and what its workload is scaled to") {
-  const Capacity none = capacity_of(service, {}, {}, {workload("Deployment", 0, "api")});
+  const Capacity none = capacity_of(web_service, {}, {}, {workload("Deployment", 0, "api")});
   CHECK(none.ready == 0);
   CHECK(none.wanted == 0);
   CHECK(none.missing == std::vector<std::string>{"deployment/api (scaled to 0)"});
-  const Capacity unknown = capacity_of(service, {}, {}, {});
+  const Capacity unknown = capacity_of(web_service, {}, {}, {});
   CHECK_FALSE(unknown.wanted);
   CHECK(unknown.missing.empty());
 }
@@ -70,7 +70,7 @@ TEST_CASE("a service without pods says so, and what its workload is scaled to") 
 TEST_CASE("a pod that is going away is neither ready nor missing") {
   json leaving = pod("api-1", false);
   leaving["metadata"]["deletionTimestamp"] = "2024-01-01T00:00:00Z";
-  CHECK(capacity_of(service, {}, {leaving}, {}).missing.empty());
+  CHECK(capacity_of(web_service, {}, {leaving}, {}).missing.empty());
 }
 
 TEST_CASE("a name outside of the cluster can't be looked at") {

@@ -8,12 +8,12 @@ using nlohmann::json;
 
 namespace {
 
-json object(const std::string& kind, const std::string& name) {
+json desired(const std::string& kind, const std::string& name) {
   return {{"apiVersion", "v1"}, {"kind", kind}, {"metadata", {{"name", name}, {"namespace", "n"}}}};
 }
 
 json pooler(const std::string& digest) {
-  json result = object("Deployment", "pooler");
+  json result = desired("Deployment", "pooler");
   result["spec"]["template"]["metadata"]["annotations"] = {{"crossover/content-sha256", digest}};
   return result;
 }
@@ -44,8 +44,8 @@ std::string steps(const cli::Plan& plan) {
 
 TEST_CASE("stages come in order, and Flyway where its runner has it") {
   const std::vector<db_provision::ObservedStage> stages = {
-      stage("database", {object("StatefulSet", "db")}),
-      stage("api", {object("Deployment", "api")})};
+      stage("database", {desired("StatefulSet", "db")}),
+      stage("api", {desired("Deployment", "api")})};
   CHECK(steps(db_provision::plan_apply(migration(config::FlywayRunner::hook), {}, stages)) ==
         "apply statefulset/db; wait set database; apply deployment/api; wait set api; "
         "migrate database new; ");
@@ -64,8 +64,8 @@ TEST_CASE("a password that is made when the plan runs does not change the plan's
 
 TEST_CASE("apply never deletes what holds data") {
   resources::SetState state;
-  state.stale = {object("ConfigMap", "a"), object("StatefulSet", "db"), object("Secret", "s"),
-                 object("PersistentVolumeClaim", "data")};
+  state.stale = {desired("ConfigMap", "a"), desired("StatefulSet", "db"), desired("Secret", "s"),
+                 desired("PersistentVolumeClaim", "data")};
   const std::vector<json> kept = db_provision::keep_what_holds_data(state);
   CHECK(kept.size() == 3);
   REQUIRE(state.stale.size() == 1);
@@ -73,7 +73,7 @@ TEST_CASE("apply never deletes what holds data") {
 }
 
 TEST_CASE("remove keeps volumes unless told") {
-  const std::vector<json> all = {object("Service", "a"), object("PersistentVolumeClaim", "data")};
+  const std::vector<json> all = {desired("Service", "a"), desired("PersistentVolumeClaim", "data")};
   CHECK(db_provision::to_be_removed(all, false).size() == 1);
   CHECK(db_provision::to_be_removed(all, true).size() == 2);
   const config::Migration config = migration(config::FlywayRunner::none);
@@ -82,7 +82,7 @@ TEST_CASE("remove keeps volumes unless told") {
 }
 
 TEST_CASE("the temporary label is added where its key is free") {
-  json bare = object("Service", "a");
+  json bare = desired("Service", "a");
   CHECK(db_provision::add_temporary_label(bare, "app=new"));
   CHECK(bare["metadata"]["labels"]["app"] == "new");
   CHECK(db_provision::add_temporary_label(bare, "app=new"));

@@ -11,20 +11,20 @@ using sync::GateState;
 
 namespace {
 
-json object(const std::string& kind, const std::string& name) {
+json in_cluster(const std::string& kind, const std::string& name) {
   return {{"apiVersion", "v1"},
           {"kind", kind},
           {"metadata", {{"name", name}, {"namespace", "n"}, {"uid", kind + name}}}};
 }
 
 json service(const std::string& name, const json& selector) {
-  json result = object("Service", name);
+  json result = in_cluster("Service", name);
   result["spec"]["selector"] = selector;
   return result;
 }
 
 json workload(const std::string& name, const std::string& database) {
-  json result = object("Deployment", name);
+  json result = in_cluster("Deployment", name);
   result["spec"]["template"] = {
       {"metadata", {{"labels", {{"app", name}}}}},
       {"spec", {{"containers", {{{"env", {{{"name", "DB"}, {"value", database}}}}}}}}}};
@@ -32,7 +32,7 @@ json workload(const std::string& name, const std::string& database) {
 }
 
 json route(const std::string& name, const std::string& to, const std::string& alternate = {}) {
-  json result = object("Route", name);
+  json result = in_cluster("Route", name);
   result["apiVersion"] = "route.openshift.io/v1";
   result["spec"]["to"] = {{"kind", "Service"}, {"name", to}, {"weight", 100}};
   if (!alternate.empty()) {

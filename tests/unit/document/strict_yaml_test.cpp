@@ -19,7 +19,7 @@ StrictDocument parse(std::string_view text) {
 
 /// Message and hint of the Error that `body` throws.
 template <typename Body>
-std::string failure(Body&& body) {
+std::string said_by(Body&& body) {
   try {
     body();
   } catch (const Error& error) {
@@ -30,7 +30,7 @@ std::string failure(Body&& body) {
 }
 
 std::string parse_failure(std::string_view text) {
-  return failure([text] { parse(text); });
+  return said_by([text] { parse(text); });
 }
 
 const std::string at = "unable to read 'crossover.yaml': crossover.yaml:";
@@ -91,11 +91,11 @@ TEST_CASE("what nobody asked for is an error with the nearest name") {
   const Reader root = parse("sync:\n  # why\n  tabels: []\n").root();
   const Reader sync = root.required_object("sync");
   sync.strings("tables");
-  CHECK(failure([&] { root.finish(); }) ==
+  CHECK(said_by([&] { root.finish(); }) ==
         at + "3: unknown key 'tabels' in 'sync' | did you mean 'tables'?");
   const Reader other = parse("a: 1\nb: 2\n").root();
   other.allow({"b"});
-  CHECK(failure([&] { other.finish(); }) == at + "1: unknown key 'a' | did you mean 'b'?");
+  CHECK(said_by([&] { other.finish(); }) == at + "1: unknown key 'a' | did you mean 'b'?");
 }
 
 TEST_CASE("values of the wrong type are named with file, line and key path") {
@@ -104,26 +104,26 @@ TEST_CASE("values of the wrong type are named with file, line and key path") {
                           "  t: 5\n  size: 1Gb\n  mode: merg\n  list: [a, [b]]\n  map: 3\n")
                           .root();
   const Reader sync = root.required_object("sync");
-  CHECK(failure([&] { sync.integer("workers"); }) ==
+  CHECK(said_by([&] { sync.integer("workers"); }) ==
         at + "2: 'sync.workers' must be a whole number, not 'four'");
-  CHECK(failure([&] { sync.integer("quoted"); }) ==
+  CHECK(said_by([&] { sync.integer("quoted"); }) ==
         at + "3: 'sync.quoted' must be a whole number, not '4'");
-  CHECK(failure([&] { sync.integer("many", 1, 8); }) ==
+  CHECK(said_by([&] { sync.integer("many", 1, 8); }) ==
         at + "4: 'sync.many' must be a whole number from 1 to 8, not '12'");
-  CHECK(failure([&] { sync.boolean("on"); }) ==
+  CHECK(said_by([&] { sync.boolean("on"); }) ==
         at + "5: 'sync.on' must be true or false, not 'yes'");
-  CHECK(failure([&] { sync.duration("t"); }) ==
+  CHECK(said_by([&] { sync.duration("t"); }) ==
         at + "6: 'sync.t' must be a duration such as 500ms, 2s or 10m, not '5'");
-  CHECK(failure([&] { sync.bytes("size"); }) ==
+  CHECK(said_by([&] { sync.bytes("size"); }) ==
         at + "7: 'sync.size' must be a size such as 4096, 64MiB or 1GiB, not '1Gb'");
-  CHECK(failure([&] {
+  CHECK(said_by([&] {
           sync.one_of("mode", {"replace", "merge"});
         }) ==
         at + "8: 'sync.mode' must be one of replace, merge, not 'merg' | did you mean 'merge'?");
-  CHECK(failure([&] { sync.strings("list"); }) ==
+  CHECK(said_by([&] { sync.strings("list"); }) ==
         at + "9: 'sync.list' must be a list of strings, not a list");
-  CHECK(failure([&] { sync.object("map"); }) == at + "10: 'sync.map' must be a mapping, not '3'");
-  CHECK(failure([&] { sync.required_string("host"); }) == at + "2: 'sync.host' is missing");
+  CHECK(said_by([&] { sync.object("map"); }) == at + "10: 'sync.map' must be a mapping, not '3'");
+  CHECK(said_by([&] { sync.required_string("host"); }) == at + "2: 'sync.host' is missing");
 }
 
 TEST_CASE("slips in the YAML itself are refused with their line") {
@@ -147,8 +147,8 @@ TEST_CASE("slips in the YAML itself are refused with their line") {
     bomb += "]\n";
   }
   CHECK(parse_failure(bomb).ends_with("more than 100000 values (aliases counted)"));
-  CHECK(failure([] { parse("- a\n").root(); }) == at + "1: it must be a mapping, not a list");
-  CHECK(failure([] { StrictDocument::load_file("/"); }) == "unable to read '/': is a directory");
+  CHECK(said_by([] { parse("- a\n").root(); }) == at + "1: it must be a mapping, not a list");
+  CHECK(said_by([] { StrictDocument::load_file("/"); }) == "unable to read '/': is a directory");
 }
 
 TEST_CASE("tabs inside block scalars are text, an empty file is an empty mapping") {

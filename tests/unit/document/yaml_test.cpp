@@ -15,7 +15,7 @@ namespace {
 
 json value(const std::string& text) { return load("v: " + text + "\n", "t.yaml")["v"]; }
 
-std::string failure(std::string_view text) {
+std::string yaml_failure(std::string_view text) {
   try {
     load_stream(text, "t.yaml");
   } catch (const Error& error) {
@@ -24,7 +24,7 @@ std::string failure(std::string_view text) {
   return "no error";
 }
 
-const std::string at = "unable to read 't.yaml': t.yaml:";
+const std::string in_file = "unable to read 't.yaml': t.yaml:";
 
 }  // namespace
 
@@ -84,28 +84,31 @@ TEST_CASE("keys become their text, merges stand where they are, the last of equa
 }
 
 TEST_CASE("broken documents are refused with file and line") {
-  CHECK(failure("a: 1\nb: \"\\q\"\n") == at + "2: found unknown escape character");
-  CHECK(failure("a: \"\\/\"\n") == at + "1: found unknown escape character");
-  CHECK(failure("a: 1\n---\nb: *x\n") == at + "3: unknown anchor 'x' referenced");
-  CHECK(failure("a: &a [*a]\n") == at + "1: anchor 'a' value contains itself");
-  CHECK(failure("a: .nan\n") == at + "1: unsupported value: NaN");
-  CHECK(failure("? [a]\n: 1\n") == at + "1: invalid map key: only a scalar can be one");
-  CHECK(failure("~: 1\n") == at + "1: unsupported map key '~'");
-  CHECK(failure("<<: 3\n") == at + "1: map merge requires map or sequence of maps as the value");
-  CHECK(failure("a: !!int x\n") == at + "1: cannot decode a !!str as a !!int");
-  CHECK(failure("a: !!binary \"a\"\n") == at + "1: !!binary value contains invalid base64 data");
-  CHECK(failure("a: 1\n--- b\n") == at + "2: only a comment may follow '---' on its line");
-  CHECK(failure("{\"a\": 1,\n \"b\": [1,]]\n").starts_with(at + "2: "));
-  CHECK(failure("a: \xFF\n").starts_with(at + "1: "));
-  CHECK(failure(std::string(9U << 20U, ' ')) == "unable to read 't.yaml': larger than 8 MiB");
+  CHECK(yaml_failure("a: 1\nb: \"\\q\"\n") == in_file + "2: found unknown escape character");
+  CHECK(yaml_failure("a: \"\\/\"\n") == in_file + "1: found unknown escape character");
+  CHECK(yaml_failure("a: 1\n---\nb: *x\n") == in_file + "3: unknown anchor 'x' referenced");
+  CHECK(yaml_failure("a: &a [*a]\n") == in_file + "1: anchor 'a' value contains itself");
+  CHECK(yaml_failure("a: .nan\n") == in_file + "1: unsupported value: NaN");
+  CHECK(yaml_failure("? [a]\n: 1\n") == in_file + "1: invalid map key: only a scalar can be one");
+  CHECK(yaml_failure("~: 1\n") == in_file + "1: unsupported map key '~'");
+  CHECK(yaml_failure("<<: 3\n") ==
+        in_file + "1: map merge requires map or sequence of maps as the value");
+  CHECK(yaml_failure("a: !!int x\n") == in_file + "1: cannot decode a !!str as a !!int");
+  CHECK(yaml_failure("a: !!binary \"a\"\n") ==
+        in_file + "1: !!binary value contains invalid base64 data");
+  CHECK(yaml_failure("a: 1\n--- b\n") ==
+        in_file + "2: only a comment may follow '---' on its line");
+  CHECK(yaml_failure("{\"a\": 1,\n \"b\": [1,]]\n").starts_with(in_file + "2: "));
+  CHECK(yaml_failure("a: \xFF\n").starts_with(in_file + "1: "));
+  CHECK(yaml_failure(std::string(9U << 20U, ' ')) == "unable to read 't.yaml': larger than 8 MiB");
 }
 
 TEST_CASE("depth and aliases are bounded") {
   CHECK(load_stream(std::string(900, '[') + std::string(900, ']'), "t").size() == 1);
-  CHECK(failure(std::string(5000, '[')) == at + "1: nested more than 1000 deep");
+  CHECK(yaml_failure(std::string(5000, '[')) == in_file + "1: nested more than 1000 deep");
   std::string deep;
   for (int i = 0; i < 5000; ++i) deep += "{\"a\":";
-  CHECK(failure(deep).find("nested more than 1000 deep") != std::string::npos);
+  CHECK(yaml_failure(deep).find("nested more than 1000 deep") != std::string::npos);
   std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n";
   for (int i = 1; i < 9; ++i) {
     const std::string last = "*a" + std::to_string(i - 1);
@@ -113,7 +116,7 @@ TEST_CASE("depth and aliases are bounded") {
     for (int j = 0; j < 8; ++j) bomb += "," + last;
     bomb += "]\n";
   }
-  CHECK(failure(bomb).find("document contains excessive aliasing") != std::string::npos);
+  CHECK(yaml_failure(bomb).find("document contains excessive aliasing") != std::string::npos);
 }
 
 TEST_CASE("a stream is divided as kubectl divides it") {

@@ -61,36 +61,45 @@ bool is_owned_by_any(const json& object, const std::set<std::string>& uids) {
   return false;
 }
 
-std::vector<json> list_or_skip(Client& client, const Resource& resource, const ListOptions& options,
-                               Log& log) {
-  try {
-    return client.list(resource.api_version, resource.kind, options).items;
-  } catch (const Error& error) {
-    const int status = error.http_status();
-    if (status != 403 && status != 404 && status != 405) {
-      throw;
+/// All that may be listed and deleted in a namespace.
+std::vector<ListRequest> requests_for(Client& client, const std::string& label_selector,
+                                      const std::string& ns) {
+  std::vector<ListRequest> requests;
+  for (Resource& resource : client.resources()) {
+    if (resource.namespaced && resource.can("list") && resource.can("delete") &&
+        !is_left_out(resource)) {
+      ListOptions options;
+      options.ns = ns;
+      options.label_selector = label_selector;
+      requests.push_back({resource.api_version, resource.kind, options});
     }
-    log.warning("{} are left out: {}", resource.plural, error.message());
-    return {};
   }
+  return requests;
+}
+
+/// What nobody may list is left out, and said.
+void throw_or_skip(const Error& error, const ListRequest& request, Log& log) {
+  const int status = error.http_status();
+  if (status != 403 && status != 404 && status != 405) {
+    throw Error(error);
+  }
+  log.warning("objects of kind {} are left out: {}", request.kind, error.message());
 }
 
 }  // namespace
 
 std::vector<json> select_all_by_label(Client& client, const std::string& label_selector,
                                       const std::string& ns, Log& log) {
-  ListOptions options;
-  options.ns = ns;
-  options.label_selector = label_selector;
   std::vector<json> found;
   std::set<std::string> uids;
   client.forget_discovery();
-  for (const Resource& resource : client.resources()) {
-    if (!resource.namespaced || !resource.can("list") || !resource.can("delete") ||
-        is_left_out(resource)) {
-      continue;
+  const std::vector<ListRequest> requests = requests_for(client, label_selector, ns);
+  std::vector<ListOutcome> outcomes = client.list_all(requests);
+  for (std::size_t index = 0; index < requests.size(); ++index) {
+    if (outcomes[index].error) {
+      throw_or_skip(*outcomes[index].error, requests[index], log);
     }
-    for (json& object : list_or_skip(client, resource, options, log)) {
+    for (json& object : outcomes[index].list.items) {
       // One object may be served by two groups.
       if (uids.insert(text_at(object, "/metadata/uid")).second) {
         found.push_back(std::move(object));

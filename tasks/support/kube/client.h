@@ -48,6 +48,17 @@ struct List {
   std::string resource_version;       ///< where a watch goes on
 };
 
+struct ListRequest {
+  std::string api_version;
+  std::string kind;
+  ListOptions options;
+};
+
+struct ListOutcome {
+  List list;
+  std::optional<Error> error;
+};
+
 struct WriteOptions {
   bool dry_run = false;
   std::string subresource;  ///< "status", "scale"
@@ -125,10 +136,14 @@ class Client {
 
   /// nullopt when the object is not there (a missing kind is still an error).
   virtual std::optional<nlohmann::json> find(const Ref& ref) = 0;
-  /// The same for several at once, in order; they share a connection.
+  /// The same for several at once, in order; they share a connection. Many of one kind and
+  /// namespace are read by one list where that is allowed.
   virtual std::vector<std::optional<nlohmann::json>> find_all(std::span<const Ref> refs) = 0;
   virtual List list(const std::string& api_version, const std::string& kind,
                     const ListOptions& options) = 0;
+  /// Several lists at once, in order; they share a connection. What cannot be listed has its error
+  /// and does not hide the others.
+  virtual std::vector<ListOutcome> list_all(std::span<const ListRequest> requests) = 0;
   virtual nlohmann::json create(const nlohmann::json& object, const WriteOptions& options) = 0;
   /// PUT: the object's resourceVersion, where it has one, must be the live one (else 409).
   virtual nlohmann::json replace(const nlohmann::json& object, const WriteOptions& options) = 0;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "kube/status_error.h"
 
@@ -35,6 +37,38 @@ json parsed(const Answer& answer) {
   return answer.ok() ? json::parse(answer.body, nullptr, false) : json();
 }
 
+/// A missing kind is looked for again when the table is older than this.
+constexpr auto miss_is_believed = std::chrono::seconds(1);
+
+/// Of an element of "items" in a document.
+constexpr int group_depth = 2;
+
+/// All else, such as every subresource of every kind, is dropped while it is parsed.
+const std::set<std::string, std::less<>> keys_read = {
+    // of an APIGroupDiscoveryList
+    "kind", "items", "metadata", "name", "versions", "version", "resources", "resource",
+    "responseKind", "scope", "verbs", "shortNames", "categories",
+    // of an APIGroupList
+    "groups", "groupVersion", "preferredVersion"};
+
+void add_group(KindTable& table, const json& group) {
+  const std::string name = text_at(group, "/metadata/name");
+  bool preferred = true;  // the first version that a group lists
+  for (const json& version : at(group, "/versions")) {
+    const std::string api_version = joined(name, text_at(version, "/version"));
+    for (const json& item : at(version, "/resources")) {
+      const std::string kind = text_at(item, "/responseKind/kind");
+      if (!kind.empty()) {
+        table.add({api_version, kind, text_at(item, "/resource"),
+                   text_at(item, "/scope") == "Namespaced", strings(at(item, "/verbs")),
+                   strings(at(item, "/shortNames")), strings(at(item, "/categories"))},
+                  preferred);
+      }
+    }
+    preferred = false;
+  }
+}
+
 }  // namespace
 
 bool Resource::can(std::string_view verb) const {
@@ -42,11 +76,20 @@ bool Resource::can(std::string_view verb) const {
 }
 
 void KindTable::add(Resource resource, bool preferred) {
-  const auto [position, added] =
-      kinds_.try_emplace({resource.api_version, resource.kind}, resource);
+  auto key = std::pair{resource.api_version, resource.kind};
+  const auto [position, added] = kinds_.try_emplace(std::move(key), std::move(resource));
   if (added && preferred) {
-    preferred_.push_back(std::move(resource));
+    preferred_.push_back(&position->second);
   }
+}
+
+std::vector<Resource> KindTable::preferred() const {
+  std::vector<Resource> resources;
+  resources.reserve(preferred_.size());
+  for (const Resource* resource : preferred_) {
+    resources.push_back(*resource);
+  }
+  return resources;
 }
 
 const Resource* KindTable::find(const std::string& api_version, const std::string& kind) const {
@@ -64,24 +107,23 @@ std::vector<std::string> KindTable::versions_of(const std::string& kind) const {
   return versions;
 }
 
-void read_aggregated(KindTable& table, const json& document) {
-  for (const json& group : at(document, "/items")) {
-    const std::string name = text_at(group, "/metadata/name");
-    bool preferred = true;  // the first version that a group lists
-    for (const json& version : at(group, "/versions")) {
-      const std::string api_version = joined(name, text_at(version, "/version"));
-      for (const json& item : at(version, "/resources")) {
-        const std::string kind = text_at(item, "/responseKind/kind");
-        if (!kind.empty()) {
-          table.add({api_version, kind, text_at(item, "/resource"),
-                     text_at(item, "/scope") == "Namespaced", strings(at(item, "/verbs")),
-                     strings(at(item, "/shortNames")), strings(at(item, "/categories"))},
-                    preferred);
-        }
-      }
-      preferred = false;
+json read_aggregated(KindTable& table, const std::string& text) {
+  bool in_groups = false;
+  // false drops what has been parsed, so that the tree never grows beyond one group.
+  const auto keep = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::key) {
+      const auto& key = parsed.get_ref<const std::string&>();
+      in_groups = depth == 1 ? key == "items" : in_groups;
+      return keys_read.contains(key);
     }
-  }
+    if (event == json::parse_event_t::object_end && in_groups && depth == group_depth) {
+      add_group(table, parsed);
+      return false;
+    }
+    return true;
+  };
+  json rest = json::parse(text, keep, false);
+  return rest.is_discarded() ? json() : rest;
 }
 
 void read_resource_list(KindTable& table, const json& document, bool preferred) {
@@ -102,16 +144,22 @@ void Discovery::forget() {
   table_.reset();
 }
 
-std::shared_ptr<const KindTable> Discovery::table(bool anew) {
+std::shared_ptr<const KindTable> Discovery::table() {
   {
     const std::lock_guard lock(mutex_);
-    if (table_ && !anew) {
+    if (table_) {
       return table_;
     }
   }
+  return table_anew();
+}
+
+std::shared_ptr<const KindTable> Discovery::table_anew() {
+  const Clock::Monotonic asked = clock_.now();
   std::shared_ptr<const KindTable> fresh = read();
   const std::lock_guard lock(mutex_);
   table_ = fresh;
+  read_at_ = asked;
   return fresh;
 }
 
@@ -122,7 +170,7 @@ std::shared_ptr<const KindTable> Discovery::read() {
   for (Call& call : calls) {
     call.accept = aggregated_types;
   }
-  const std::vector<Answer> answers = transport_.send_all(calls);
+  std::vector<Answer> answers = transport_.send_all(calls);
   for (const Answer& answer : answers) {
     if (!answer.ok()) {
       throw status_error(answer.status, answer.body, "discover", "kinds",
@@ -130,12 +178,10 @@ std::shared_ptr<const KindTable> Discovery::read() {
     }
   }
   auto table = std::make_shared<KindTable>();
-  const json core = parsed(answers[0]);
-  const json groups = parsed(answers[1]);
-  if (text_at(groups, "/kind") == "APIGroupDiscoveryList") {
-    read_aggregated(*table, core);
-    read_aggregated(*table, groups);
-  } else {
+  const json core = read_aggregated(*table, answers[0].body);
+  const json groups = read_aggregated(*table, answers[1].body);
+  answers.clear();
+  if (text_at(groups, "/kind") != "APIGroupDiscoveryList") {
     read_legacy(*table, core, groups);
   }
   return table;
@@ -164,12 +210,18 @@ void Discovery::read_legacy(KindTable& table, const json& core, const json& grou
 }
 
 std::optional<Resource> Discovery::find(const std::string& api_version, const std::string& kind) {
-  for (const bool anew : {false, true}) {
-    if (const Resource* found = table(anew)->find(api_version, kind); found != nullptr) {
-      return *found;
-    }
+  std::shared_ptr<const KindTable> kinds = table();
+  const Resource* found = kinds->find(api_version, kind);
+  if (found == nullptr && is_old()) {
+    kinds = table_anew();
+    found = kinds->find(api_version, kind);
   }
-  return std::nullopt;
+  return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
+bool Discovery::is_old() {
+  const std::lock_guard lock(mutex_);
+  return clock_.now() - read_at_ > miss_is_believed;
 }
 
 Resource Discovery::resource(const std::string& api_version, const std::string& kind) {
@@ -177,7 +229,7 @@ Resource Discovery::resource(const std::string& api_version, const std::string& 
     return *found;
   }
   std::string others;
-  for (const std::string& version : table(false)->versions_of(kind)) {
+  for (const std::string& version : table()->versions_of(kind)) {
     others += (others.empty() ? "'" : ", '") + version + "'";
   }
   throw Error(ErrorKind::precondition,

@@ -18,8 +18,6 @@ using nlohmann::json;
 
 constexpr auto new_kind_budget = std::chrono::seconds(15);
 constexpr int adoption_tries = 5;
-/// From so many objects of one kind and namespace on, a list is cheaper than reading each.
-constexpr std::size_t list_threshold = 8;
 
 /// What others need comes first; a kind that is in no phase belongs to the last but one.
 int phase_of(const std::string& kind) {
@@ -137,8 +135,13 @@ std::vector<Applied> RestClient::apply_all(std::span<const json> objects,
 Resource RestClient::resource_after_crds(const Ref& ref, bool crds_were_applied) {
   if (crds_were_applied) {
     const StopRequest never;
-    poll(clock_, never, new_kind_budget, std::chrono::milliseconds(100),
-         [&] { return discovery_.find(ref.api_version, ref.kind).has_value(); });
+    poll(clock_, never, new_kind_budget, std::chrono::milliseconds(100), [&] {
+      const bool there = discovery_.find(ref.api_version, ref.kind).has_value();
+      if (!there) {
+        discovery_.forget();
+      }
+      return there;
+    });
   }
   return discovery_.resource(ref.api_version, ref.kind);
 }
@@ -148,7 +151,7 @@ void RestClient::apply_phase(std::vector<Item*>& items, const ApplyOptions& opti
   for (Item* item : items) {
     if (item->live && applied_already(item->body, *item->live, options.manager)) {
       item->settled = true;
-      item->result.object = *item->live;
+      item->result.object = std::move(*item->live);
     }
   }
   if (options.adopt) {
@@ -158,42 +161,14 @@ void RestClient::apply_phase(std::vector<Item*>& items, const ApplyOptions& opti
 }
 
 void RestClient::read_live(std::vector<Item*>& items) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::vector<Item*>> groups;
-  for (Item* item : items) {
-    groups[{item->ref.api_version, item->ref.kind, item->ref.ns}].push_back(item);
+  std::vector<Target> targets;
+  targets.reserve(items.size());
+  for (const Item* item : items) {
+    targets.push_back({item->ref, item->resource});
   }
-  std::vector<Item*> singles;
-  for (auto& [key, group] : groups) {
-    if (group.size() >= list_threshold) {
-      read_live_by_list(group);
-    } else {
-      singles.insert(singles.end(), group.begin(), group.end());
-    }
-  }
-  std::vector<Call> calls(singles.size());
-  for (std::size_t index = 0; index < singles.size(); ++index) {
-    calls[index].path = object_path(singles[index]->resource, singles[index]->ref);
-  }
-  const std::vector<Answer> answers = transport_.send_all(calls);
-  for (std::size_t index = 0; index < singles.size(); ++index) {
-    if (answers[index].status != 404) {
-      singles[index]->live = accepted(answers[index], "read", singles[index]->ref.text());
-    }
-  }
-}
-
-void RestClient::read_live_by_list(std::vector<Item*>& group) {
-  ListOptions options;
-  options.ns = group.front()->ref.ns;
-  const List list = this->list(group.front()->ref.api_version, group.front()->ref.kind, options);
-  std::map<std::string, const json*> by_name;
-  for (const json& object : list.items) {
-    by_name[text_at(object, "/metadata/name")] = &object;
-  }
-  for (Item* item : group) {
-    if (const auto found = by_name.find(item->ref.name); found != by_name.end()) {
-      item->live = *found->second;
-    }
+  std::vector<std::optional<json>> live = read_all(targets);
+  for (std::size_t index = 0; index < items.size(); ++index) {
+    items[index]->live = std::move(live[index]);
   }
 }
 

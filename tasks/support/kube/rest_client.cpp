@@ -50,7 +50,7 @@ std::string subresource_path(const WriteOptions& options) {
 
 RestClient::RestClient(const Access& access, const Transport::Settings& settings,
                        const Clock& clock)
-    : clock_(clock), transport_(access, settings, clock), discovery_(transport_) {}
+    : clock_(clock), transport_(access, settings, clock), discovery_(transport_, clock) {}
 
 std::string RestClient::collection_path(const Resource& resource, const std::string& ns) const {
   std::string path = resource.api_version.find('/') == std::string::npos ? "/api/" : "/apis/";
@@ -65,19 +65,6 @@ std::string RestClient::object_path(const Resource& resource, const Ref& ref) co
   return collection_path(resource, ref.ns) + "/" + http::encode_component(ref.name);
 }
 
-std::string RestClient::list_path(const Resource& resource, const ListOptions& options) const {
-  Resource scope = resource;
-  scope.namespaced = resource.namespaced && !options.all_namespaces;
-  std::string path = collection_path(scope, options.ns) + "?";
-  if (!options.label_selector.empty()) {
-    path += "labelSelector=" + http::encode_component(options.label_selector) + "&";
-  }
-  if (!options.field_selector.empty()) {
-    path += "fieldSelector=" + http::encode_component(options.field_selector) + "&";
-  }
-  return path;
-}
-
 json RestClient::accepted(const Answer& answer, std::string_view verb,
                           const std::string& object) const {
   if (!answer.ok()) {
@@ -89,62 +76,6 @@ json RestClient::accepted(const Answer& answer, std::string_view verb,
                 fmt::format("unable to {} '{}': the server's answer is not JSON", verb, object));
   }
   return document;
-}
-
-std::optional<json> RestClient::find(const Ref& ref) {
-  return std::move(find_all({&ref, 1}).front());
-}
-
-std::vector<std::optional<json>> RestClient::find_all(std::span<const Ref> refs) {
-  std::vector<Call> calls(refs.size());
-  for (std::size_t index = 0; index < refs.size(); ++index) {
-    const Ref& ref = refs[index];
-    calls[index].path = object_path(resource(ref.api_version, ref.kind), ref);
-  }
-  const std::vector<Answer> answers = transport_.send_all(calls);
-  std::vector<std::optional<json>> objects(refs.size());
-  for (std::size_t index = 0; index < refs.size(); ++index) {
-    if (answers[index].status != 404) {
-      objects[index] = accepted(answers[index], "read", refs[index].text());
-    }
-  }
-  return objects;
-}
-
-List RestClient::list(const std::string& api_version, const std::string& kind,
-                      const ListOptions& options) {
-  const Resource resource = this->resource(api_version, kind);
-  const std::string base = list_path(resource, options);
-  List list;
-  std::string next;
-  bool paged = options.page > 0;
-  do {
-    Call call;
-    call.path = base;
-    if (paged) {
-      call.path += fmt::format("limit={}", options.page);
-      call.path += next.empty() ? "" : "&continue=" + http::encode_component(next);
-    }
-    const Answer answer = transport_.send(call);
-    if (answer.status == 410 && !next.empty()) {
-      // The version that the pages are of is gone: take all in one piece, as client-go does.
-      list.items.clear();
-      next.clear();
-      paged = false;
-      continue;
-    }
-    json page = accepted(answer, "list", resource.plural);
-    for (json& item : page["items"]) {
-      item["apiVersion"] = api_version;
-      item["kind"] = kind;
-      list.items.push_back(std::move(item));
-    }
-    list.resource_version = text_at(page, "/metadata/resourceVersion");
-    next = text_at(page, "/metadata/continue");
-    if (next.empty()) {
-      return list;
-    }
-  } while (true);
 }
 
 json RestClient::create(const json& object, const WriteOptions& options) {

@@ -40,6 +40,7 @@ class RestClient final : public Client {
   std::vector<std::optional<nlohmann::json>> find_all(std::span<const Ref> refs) override;
   List list(const std::string& api_version, const std::string& kind,
             const ListOptions& options) override;
+  std::vector<ListOutcome> list_all(std::span<const ListRequest> requests) override;
   nlohmann::json create(const nlohmann::json& object, const WriteOptions& options) override;
   nlohmann::json replace(const nlohmann::json& object, const WriteOptions& options) override;
   nlohmann::json patch(const Ref& ref, PatchType type, const nlohmann::json& patch,
@@ -63,6 +64,13 @@ class RestClient final : public Client {
  private:
   /// One object on its way through an apply.
   struct Item;
+  /// Where an object is.
+  struct Target {
+    Ref ref;
+    Resource resource;
+  };
+  /// What one request reads, as indices of targets: one object, or a list that has several.
+  using Reading = std::vector<std::size_t>;
 
   std::string collection_path(const Resource& resource, const std::string& ns) const;
   std::string object_path(const Resource& resource, const Ref& ref) const;
@@ -70,11 +78,20 @@ class RestClient final : public Client {
   nlohmann::json accepted(const Answer& answer, std::string_view verb,
                           const std::string& object) const;
 
+  // rest_read.cpp
+  struct Listing;
+  void continue_list(Listing& listing, ListOutcome& outcome, const Answer& answer) const;
+  std::vector<std::optional<nlohmann::json>> read_all(std::span<const Target> targets);
+  std::vector<Reading> readings_of(std::span<const Target> targets) const;
+  /// Returns of which the list does not tell whether they are there.
+  static Reading take_listed(std::span<const Target> targets, const Reading& reading,
+                             const Answer& answer,
+                             std::vector<std::optional<nlohmann::json>>& objects);
+
   // rest_apply.cpp
   void apply_phase(std::vector<Item*>& items, const ApplyOptions& options);
   Resource resource_after_crds(const Ref& ref, bool crds_were_applied);
   void read_live(std::vector<Item*>& items);
-  void read_live_by_list(std::vector<Item*>& group);
   void adopt(std::vector<Item*>& items, const ApplyOptions& options);
   void send_applies(std::vector<Item*>& items, const ApplyOptions& options);
   Error apply_error(const Answer& answer, const Item& item) const;

@@ -118,7 +118,9 @@ Error status_error(int status, const std::string& body, std::string_view verb,
       break;
     case 403:
       error = Error(ErrorKind::precondition, what + words,
-                    fmt::format("give {} the right to, by a role", source));
+                    fmt::format("{} lacks this right: have a Role that grants it bound to its "
+                                "account, then run again",
+                                source));
       break;
     case 404:
       error = Error(ErrorKind::precondition, what + words);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -72,32 +73,59 @@ std::vector<std::string> ObjectSet::namespaces() const {
   return {names.begin(), names.end()};
 }
 
-SetState observe(kube::Client& client, const ObjectSet& set,
-                 const std::vector<std::string>& more_namespaces, Log& log) {
-  std::vector<kube::Ref> refs;
-  std::set<std::string> wanted;
-  for (const json& object : set.objects()) {
-    refs.push_back(kube::ref_of(object));
-    wanted.insert(identity(object));
-  }
-  SetState state;
-  state.live = client.find_all(refs);
-  for (const std::optional<json>& live : state.live) {
-    if (live) {
-      kube::refuse_gitops_owned(*live);
-    }
-  }
+namespace {
+
+std::vector<std::string> places_of(const ObjectSet& set,
+                                   const std::vector<std::string>& more_namespaces) {
   std::vector<std::string> places = set.namespaces();
   for (const std::string& ns : more_namespaces) {
     if (std::ranges::find(places, ns) == places.end()) {
       places.push_back(ns);
     }
   }
-  for (const std::string& ns : places) {
+  return places;
+}
+
+/// Those that do not bear the set's label yet, or are not there at all.
+void read_missing(kube::Client& client, const ObjectSet& set, SetState& state) {
+  std::vector<std::size_t> missing;
+  std::vector<kube::Ref> refs;
+  for (std::size_t index = 0; index < state.live.size(); ++index) {
+    if (!state.live[index]) {
+      missing.push_back(index);
+      refs.push_back(kube::ref_of(set.objects()[index]));
+    }
+  }
+  std::vector<std::optional<json>> found = client.find_all(refs);
+  for (std::size_t slot = 0; slot < missing.size(); ++slot) {
+    state.live[missing[slot]] = std::move(found[slot]);
+  }
+}
+
+}  // namespace
+
+SetState observe(kube::Client& client, const ObjectSet& set,
+                 const std::vector<std::string>& more_namespaces, Log& log) {
+  std::map<std::string, std::size_t> wanted;
+  for (std::size_t index = 0; index < set.objects().size(); ++index) {
+    wanted.emplace(identity(set.objects()[index]), index);
+  }
+  SetState state;
+  state.live.resize(set.objects().size());
+  for (const std::string& ns : places_of(set, more_namespaces)) {
     for (json& object : kube::select_all_by_label(client, set.selector(), ns, log)) {
-      if (!wanted.contains(identity(object))) {
+      const auto found = wanted.find(identity(object));
+      if (found == wanted.end()) {
         state.stale.push_back(std::move(object));
+      } else if (object["apiVersion"] == set.objects()[found->second]["apiVersion"]) {
+        state.live[found->second] = std::move(object);
       }
+    }
+  }
+  read_missing(client, set, state);
+  for (const std::optional<json>& live : state.live) {
+    if (live) {
+      kube::refuse_gitops_owned(*live);
     }
   }
   return state;

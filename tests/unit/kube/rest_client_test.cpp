@@ -1,9 +1,8 @@
-#include "kube/rest_client.h"
-
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "fixtures/servers/scripted_server.h"
+#include "fixtures/error_of.h"
+#include "unit/kube/scripted_api.h"
 
 namespace crossover::kube {
 
@@ -11,44 +10,9 @@ namespace {
 
 using crossover::testing::ScriptedServer;
 using Request = ScriptedServer::Request;
-
-constexpr const char* core_kinds = R"({"groupVersion":"v1","resources":[
-  {"name":"configmaps","kind":"ConfigMap","namespaced":true,"verbs":["get","list"]}]})";
-
-/// Old-fashioned discovery, then whatever the test says.
-std::string discovery_or(const Request& request,
-                         const std::function<std::string(const Request&)>& rest) {
-  if (request.target == "/api") {
-    return ScriptedServer::answer(200, R"({"kind":"APIVersions","versions":["v1"]})");
-  }
-  if (request.target == "/apis") {
-    return ScriptedServer::answer(200, R"({"kind":"APIGroupList","groups":[]})");
-  }
-  if (request.target == "/api/v1") {
-    return ScriptedServer::answer(200, core_kinds);
-  }
-  return rest(request);
-}
-
-RestClient client_for(const std::string& server) {
-  static const SystemClock clock;
-  Access access;
-  access.server = server;
-  access.ns = "n";
-  access.source = "context 'c'";
-  access.token = Secret("canary");
-  return {access, Transport::Settings{std::chrono::seconds(5), "test"}, clock};
-}
-
-Error error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("no error was thrown");
-  throw;
-}
+using test::error_of;
+using testing::client_for;
+using testing::discovery_or;
 
 const Ref ref{"v1", "ConfigMap", {}, "a"};
 
@@ -98,6 +62,23 @@ TEST_CASE("a refusal of the credentials says whose they are and never what", "[k
         "unable to discover 'kinds': the server does not accept our credentials");
   CHECK(error.hint() == "those of context 'c' have expired or are wrong: log in again");
   CHECK(error.http_status() == 401);
+}
+
+TEST_CASE("a missing right is told in the server's words, with whose it is", "[kube]") {
+  ScriptedServer server([](const Request& request) {
+    return discovery_or(request, [](const Request&) {
+      return ScriptedServer::answer(
+          403, R"({"message":"configmaps \"a\" is forbidden: User \"eve\" cannot get it"})");
+    });
+  });
+  RestClient client = client_for(server.url());
+  const Error error = error_of([&] { client.get(ref); });
+  CHECK(error.message() ==
+        "unable to read 'configmap/a': configmaps \"a\" is forbidden: User \"eve\" cannot get it");
+  CHECK(error.hint() ==
+        "context 'c' lacks this right: have a Role that grants it bound to its account, then run "
+        "again");
+  CHECK(error.http_status() == 403);
 }
 
 TEST_CASE("a token file is read again after a 401", "[kube]") {

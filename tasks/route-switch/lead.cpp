@@ -54,7 +54,7 @@ class Lead {
     }
     cutover::ReadyWait wait;
     wait.to = service_to();
-    wait.selector = callers_due ? callers_.previous_selector() : std::string();
+    wait.selector = callers_due ? callers_.previous_selector() : nlohmann::json();
     wait.from = forward_ ? config_.old_service : config_.new_service;
     wait.timeout = context_.config().cutover.ready_timeout;
     try {

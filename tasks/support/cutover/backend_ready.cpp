@@ -166,18 +166,10 @@ std::size_t needed(const Capacity& to, const Capacity& from) {
   return std::max<std::size_t>(1, std::min(to.wanted.value_or(1), from.ready));
 }
 
-Capacity read_capacity_of_pods(kube::Client& client, const std::string& selector,
-                               const std::string& ns) {
-  const std::vector<json> pods = client.list("v1", "Pod", selector, ns).items;
-  json labels = json::object();
-  for (std::size_t begin = 0; begin < selector.size();) {
-    const std::size_t end = std::min(selector.find(',', begin), selector.size());
-    const std::size_t equals = selector.find('=', begin);
-    labels[selector.substr(begin, equals - begin)] = selector.substr(equals + 1, end - equals - 1);
-    begin = end + 1;
-  }
+Capacity read_capacity_of_pods(kube::Client& client, const json& selector, const std::string& ns) {
+  const std::vector<json> pods = client.list("v1", "Pod", kube::selector_text(selector), ns).items;
   Capacity capacity =
-      capacity_of({{"spec", {{"selector", labels}}}}, {}, pods, workloads_of(client, ns));
+      capacity_of({{"spec", {{"selector", selector}}}}, {}, pods, workloads_of(client, ns));
   capacity.ready = static_cast<std::size_t>(std::ranges::count_if(
       pods, [](const json& pod) { return !on_its_way_out(pod) && why_not(pod).empty(); }));
   return capacity;
@@ -202,8 +194,8 @@ void await_ready(kube::Client& client, const std::string& ns, const ReadyWait& w
                  const Clock& clock, Log& log, const StopRequest& stop) {
   Waiting waiting(wait, clock, log);
   while (true) {
-    const Capacity to = wait.selector.empty() ? read_capacity(client, wait.to, ns)
-                                              : read_capacity_of_pods(client, wait.selector, ns);
+    const Capacity to = wait.selector.is_null() ? read_capacity(client, wait.to, ns)
+                                                : read_capacity_of_pods(client, wait.selector, ns);
     Capacity from = to;
     from.ready = to.wanted.value_or(1);
     if (!wait.from.empty() && client.find({"v1", "Service", ns, wait.from})) {

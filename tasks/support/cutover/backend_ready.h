@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,16 +39,17 @@ std::size_t needed(const Capacity& to, const Capacity& from);
 /// the Service and its EndpointSlices.
 Capacity read_capacity(kube::Client& client, const std::string& service, const std::string& ns);
 
-/// The same of the pods that a selector ("a=b,c=d") means, for a Service that does not lead to them
-/// at present.
-Capacity read_capacity_of_pods(kube::Client& client, const std::string& selector,
+/// The same of the pods that bear the labels of a Service's selector, for one that does not lead to
+/// them at present.
+Capacity read_capacity_of_pods(kube::Client& client, const nlohmann::json& selector,
                                const std::string& ns);
 
 /// What is waited for, and for how long.
 struct ReadyWait {
   std::string to;  ///< Service
-  /// The pods that count, where the Service leads elsewhere at present (service_selector.h).
-  std::string selector;
+  /// The labels of the pods that count, where the Service leads elsewhere at present
+  /// (service_selector.h); null: the Service's own.
+  nlohmann::json selector;
   std::string from;  ///< Service that takes the requests now; empty: all that is wanted is needed
   Duration timeout = std::chrono::minutes(2);
   /// How long enough must have been ready where some were missing at first: a probe that starves on

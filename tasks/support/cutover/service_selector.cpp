@@ -107,10 +107,9 @@ bool ServiceSelector::moved() {
   return service && !kube::annotation(*service, previous_selector_annotation).empty();
 }
 
-std::string ServiceSelector::previous_selector() {
-  const json kept =
-      json::parse(kube::annotation(read(), previous_selector_annotation), nullptr, false);
-  return kept.is_object() ? kube::selector_text(kept) : std::string();
+json ServiceSelector::previous_selector() {
+  json kept = json::parse(kube::annotation(read(), previous_selector_annotation), nullptr, false);
+  return kept.is_object() && !kept.empty() ? kept : json();
 }
 
 bool ServiceSelector::move() { return change(false); }

@@ -36,8 +36,9 @@ class ServiceSelector {
   void require_movable();
   /// Whether `move` has been done and not put back.
   bool moved();
-  /// How it is called, and the selector that it will have when it is put back ("a=b,c=d").
-  std::string previous_selector();
+  /// The labels of the selector that the old Service will have when it is put back; null where it
+  /// has not been moved.
+  nlohmann::json previous_selector();
   /// Returns whether anything had to change.
   bool put_back();
   kube::Ref ref() const { return {"v1", "Service", ns_, old_}; }

@@ -54,7 +54,9 @@ SetState observe(kube::Client& client, const ObjectSet& set,
                  const std::vector<std::string>& more_namespaces, Log& log);
 
 /// A step "apply" for each object of the set, and a step "delete" for each stale one. What is
-/// secret in a payload is left out (kube Secrets: only the names of the keys).
+/// secret in a payload is left out (kube Secrets: only the names of the keys), of the hash too. The
+/// hash is printed: whoever reads it could try passwords against it, and a value that a template
+/// generates would be another one in the run that was approved.
 void add_steps(cli::Plan& plan, const ObjectSet& set, const SetState& state);
 
 struct ApplyLimits {

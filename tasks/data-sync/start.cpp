@@ -178,7 +178,9 @@ class Starter {
     const auto start = context.clock().now();
     const sync::CopyReport report =
         sync::copy_tables(run_.databases(), direction_, recorded_, apply_token_, owner_,
-                          {.bytes_per_second = run_.config().sync.throttle}, surroundings);
+                          {.bytes_per_second = run_.config().sync.throttle,
+                           .workers = static_cast<unsigned>(run_.config().sync.workers)},
+                          surroundings);
     const double took = seconds(context.clock().now() - start);
     context.result().set_metric("tables_copied", static_cast<std::int64_t>(report.tables));
     context.result().set_metric("rows_copied", static_cast<std::int64_t>(report.rows));

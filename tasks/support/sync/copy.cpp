@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "base/error.h"
 #include "base/stop_point.h"
-#include "postgres/quote.h"
+#include "sync/copy_plan.h"
 #include "sync/state.h"
-#include "sync/table_sql.h"
+#include "sync/table_copier.h"
 
 namespace crossover::sync {
 namespace {
@@ -17,6 +18,9 @@ namespace {
 using postgres::Rows;
 using postgres::Session;
 using postgres::Transaction;
+
+/// TID range scans: before them a range of pages costs a scan of the whole table.
+constexpr int reads_page_ranges = 140000;
 
 std::vector<std::pair<TableName, TableName>> read_references(Session& session) {
   const Rows rows = session.query(R"(
@@ -33,43 +37,47 @@ std::vector<std::pair<TableName, TableName>> read_references(Session& session) {
   return references;
 }
 
-/// Keeps a stream below a number of bytes a second.
-class Throttle {
+/// A table with what it takes to copy it.
+struct Piece {
+  const SyncedTable* table;
+  std::vector<RelationPages> relations;
+  std::uint64_t pages = 0;
+};
+
+class Copy {
  public:
-  Throttle(const Clock& clock, std::uint64_t bytes_per_second)
-      : clock_(clock), rate_(bytes_per_second), start_(clock.now()) {}
-  void passed(std::size_t bytes) {
-    sent_ += bytes;
-    if (rate_ == 0) {
-      return;
-    }
-    const auto due =
-        std::chrono::duration<double>(static_cast<double>(sent_) / static_cast<double>(rate_));
-    const auto ahead = due - (clock_.now() - start_);
-    if (ahead > std::chrono::milliseconds(20)) {
-      clock_.sleep(std::chrono::duration_cast<Duration>(ahead));
+  Copy(const Databases& databases, Direction direction, const Secret& apply_token,
+       std::string_view owner, const CopyOptions& options, const CopyContext& context)
+      : options_(options), team_(context, owner, options.bytes_per_second) {
+    for (unsigned i = 0; i < std::max(1U, options.workers); ++i) {
+      copiers_.emplace_back(databases, direction, apply_token, team_);
     }
   }
 
+  CopyReport run(const std::vector<SyncedTable>& tables) {
+    const std::set<int> copied = copied_tables();
+    if (copied.empty()) {
+      truncate(tables);
+    }
+    std::vector<Piece> pieces;
+    std::uint64_t rows = 0;
+    for (const SyncedTable& table : tables) {
+      if (!copied.contains(table.id)) {
+        pieces.push_back(measure(table, rows));
+      }
+    }
+    if (!pieces.empty()) {
+      team_.context.progress.start(fmt::format("copy of {} tables", pieces.size()), rows, "rows");
+      copy(std::move(pieces));
+      team_.context.progress.finish();
+    }
+    return {team_.tables, team_.rows, team_.bytes};
+  }
+
  private:
-  const Clock& clock_;
-  std::uint64_t rate_;
-  Clock::Monotonic start_;
-  std::uint64_t sent_ = 0;
-};
-
-class Copier {
- public:
-  Copier(const Databases& databases, Direction direction, const Secret& apply_token,
-         std::string_view owner, const CopyOptions& options, const CopyContext& context)
-      : owner_(owner),
-        context_(context),
-        throttle_(context.clock, options.bytes_per_second),
-        source_(databases.at(source(direction)).open("copy")),
-        target_(open_apply_session(databases.at(target(direction)), "copy", apply_token)) {}
-
-  std::set<int> copied() {
-    const Rows rows = target_.query("SELECT id FROM crossover.synced_table WHERE copied");
+  std::set<int> copied_tables() {
+    const Rows rows =
+        copiers_[0].target().query("SELECT id FROM crossover.synced_table WHERE copied");
     std::set<int> ids;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       ids.insert(static_cast<int>(rows.int64(i, 0)));
@@ -78,188 +86,113 @@ class Copier {
   }
 
   void truncate(const std::vector<SyncedTable>& tables) {
+    Session& target = copiers_[0].target();
     std::string list;
-    for (const TableName& table : truncatable(tables, read_references(target_))) {
+    for (const TableName& table : truncatable(tables, read_references(target))) {
       list += (list.empty() ? "" : ", ") + table.quoted();
     }
     if (list.empty()) {
       return;
     }
-    Transaction transaction(target_);
-    require_owner(target_, owner_);
-    target_.batch("TRUNCATE " + list);  // never CASCADE: what is not in the list must stay
+    Transaction transaction(target);
+    require_owner(target, team_.owner);
+    target.batch("TRUNCATE " + list);  // never CASCADE: what is not in the list must stay
     transaction.commit();
     stop_point("copy-truncated");
   }
 
-  std::uint64_t estimated_rows(const SyncedTable& table) {
-    const Rows rows = source_.query(
-        "SELECT greatest(sum(c.reltuples), 0)::bigint FROM pg_class c WHERE c.oid = $1::regclass "
-        "OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass) WHERE isleaf)",
+  Piece measure(const SyncedTable& table, std::uint64_t& rows) {
+    const Rows found = copiers_[0].source().query(
+        "SELECT n.nspname, c.relname, pg_relation_size(c.oid) / "
+        "current_setting('block_size')::int, greatest(c.reltuples, 0)::bigint "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind = 'r' AND (c.oid = $1::regclass "
+        "OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass))) ORDER BY 1, 2",
         {table.table.quoted()});
-    return static_cast<std::uint64_t>(rows.int64(0, 0));
-  }
-
-  void copy(const SyncedTable& table, CopyReport& report) {
-    context_.progress.start(table.table.text(), estimated_rows(table), "rows");
-    Transaction reading(source_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    // The lock comes before the snapshot, so that no TRUNCATE or rewrite, which MVCC does not
-    // protect from, lies between them (PostgreSQL manual 13.5 and LOCK).
-    source_.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table.table.quoted()));
-    const Rows snapshot = source_.query("SELECT txid_current_snapshot()");
-    Transaction writing(target_);
-    require_owner(target_, owner_);
-    const std::uint64_t rows =
-        table.policy == Policy::merge ? merge(table, report) : replace(table, report);
-    stop_point("copy-loaded");
-    target_.query(
-        "UPDATE crossover.synced_table SET copied = true, copied_rows = $2::bigint, "
-        "start_snapshot = $3::txid_snapshot WHERE id = $1::int",
-        {std::to_string(table.id), std::to_string(rows), std::string(snapshot.text(0, 0))});
-    writing.commit();
-    reading.commit();
-    stop_point("copy-committed");
-    context_.progress.finish();
-    report.rows += rows;
-    ++report.tables;
-    context_.log.debug("{}: {} rows copied", table.table.text(), rows);
-  }
-
- private:
-  std::uint64_t replace(const SyncedTable& table, CopyReport& report) {
-    target_.batch(delete_carried_sql(table));
-    return pipe(table, copy_in_sql(table), report);
-  }
-
-  std::uint64_t merge(const SyncedTable& table, CopyReport& report) {
-    const std::string rows = fmt::format("crossover_rows_{}", table.id);
-    target_.batch(
-        fmt::format("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
-                    rows, column_list(table), table.table.quoted()));
-    const std::uint64_t count = pipe(
-        table, fmt::format("COPY pg_temp.{} ({}) FROM STDIN", rows, column_list(table)), report);
-    target_.batch(fmt::format("ANALYZE pg_temp.{}", rows));
-    std::string match;
-    std::string key;
-    for (const std::string& column : table.key) {
-      const std::string quoted = postgres::quote_identifier(column);
-      match += fmt::format("{}t.{} = r.{}", match.empty() ? "" : " AND ", quoted, quoted);
-      key += fmt::format("{}{}::text", key.empty() ? "" : ", ", quoted);
+    Piece piece{&table, {}, 0};
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto pages = static_cast<std::uint64_t>(found.int64(i, 2));
+      piece.relations.push_back(
+          {{std::string(found.text(i, 0)), std::string(found.text(i, 1))}, pages});
+      piece.pages += pages;
+      rows += static_cast<std::uint64_t>(found.int64(i, 3));
     }
-    target_.batch(fmt::format(
-        "DELETE FROM {0} AS t USING pg_temp.{1} AS r WHERE {2};\n"
-        "DELETE FROM crossover.kept_row WHERE table_id = {3};\n"
-        "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {0};\n"
-        "INSERT INTO {0} ({5}) OVERRIDING SYSTEM VALUE SELECT {5} FROM pg_temp.{1};",
-        table.table.quoted(), rows, match, table.id, key, column_list(table)));
-    return count;
+    return piece;
   }
 
-  std::uint64_t pipe(const SyncedTable& table, std::string in_sql, CopyReport& report) {
-    std::string out_sql = copy_all_rows_sql(table);
-    if (binary_safe(table)) {
-      out_sql += " WITH (FORMAT binary)";
-      in_sql += " WITH (FORMAT binary)";
+  bool by_ranges(const Piece& piece) {
+    return copiers_.size() > 1 && piece.table->policy == Policy::replace &&
+           piece.pages > options_.pages_per_range &&
+           copiers_[0].source().server_version() >= reads_page_ranges;
+  }
+
+  // The largest first, so that no worker is left with one when all else is done.
+  void copy(std::vector<Piece> pieces) {
+    std::stable_sort(pieces.begin(), pieces.end(),
+                     [](const Piece& a, const Piece& b) { return a.pages > b.pages; });
+    const auto small = std::stable_partition(
+        pieces.begin(), pieces.end(), [this](const Piece& piece) { return by_ranges(piece); });
+    for (auto piece = pieces.begin(); piece != small; ++piece) {
+      with_context(fmt::format("table {}", piece->table->table.text()),
+                   [&] { copy_by_ranges(*piece); });
     }
-    postgres::CopyOut out = source_.copy_out(out_sql);
-    postgres::CopyIn in = target_.copy_in(in_sql);
-    std::uint64_t unreported = 0;
-    for (std::string_view row; out.read(row);) {
-      in.write(row);
-      throttle_.passed(row.size());
-      report.bytes += row.size();
-      if (++unreported == 1000) {
-        context_.stop.throw_if_requested();
-        context_.progress.add(std::exchange(unreported, 0));
+    std::atomic<std::ptrdiff_t> next = small - pieces.begin();
+    run_parallel(workers(), [&](unsigned worker, const GivenUp& given_up) {
+      while (!given_up) {
+        const std::ptrdiff_t index = next++;
+        if (index >= std::ssize(pieces)) {
+          return;
+        }
+        team_.context.stop.throw_if_requested();
+        const SyncedTable& table = *pieces[static_cast<std::size_t>(index)].table;
+        with_context(fmt::format("table {}", table.table.text()),
+                     [&] { copiers_[worker].copy(table, given_up); });
       }
-    }
-    context_.progress.add(unreported);
-    return in.finish();
+    });
   }
 
-  std::string owner_;
-  const CopyContext& context_;
-  Throttle throttle_;
-  Session source_;
-  Session target_;
+  // All workers read in the snapshot of the first, whose transaction stays open until the table is
+  // marked.
+  void copy_by_ranges(const Piece& piece) {
+    const SyncedTable& table = *piece.table;
+    TableCopier& first = copiers_[0];
+    Transaction reading(first.source(), "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const std::string snapshot = take_snapshot(first.source(), table);
+    const Rows exported = first.source().query("SELECT pg_export_snapshot()");
+    const std::string name(exported.text(0, 0));
+    first.clear(table);
+    const std::vector<PageRange> ranges = split(piece.relations, options_.pages_per_range);
+    std::atomic<std::size_t> next{0};
+    std::atomic<std::uint64_t> rows{0};
+    run_parallel(workers(), [&](unsigned worker, const GivenUp& given_up) {
+      while (!given_up) {
+        const std::size_t index = next++;
+        if (index >= ranges.size()) {
+          return;
+        }
+        rows +=
+            copiers_[worker].copy_range(table, ranges[index], worker == 0 ? "" : name, given_up);
+      }
+    });
+    stop_point("copy-loaded");
+    first.mark(table, rows, snapshot);
+    reading.commit();
+  }
+
+  unsigned workers() const { return static_cast<unsigned>(copiers_.size()); }
+
+  const CopyOptions& options_;
+  CopyTeam team_;
+  std::deque<TableCopier> copiers_;  // a session may not be moved while it is used
 };
 
-bool binary_safe_type(const std::string& type) {
-  static const std::set<std::string, std::less<>> safe = {"smallint",
-                                                          "integer",
-                                                          "bigint",
-                                                          "boolean",
-                                                          "real",
-                                                          "double precision",
-                                                          "numeric",
-                                                          "text",
-                                                          "character varying",
-                                                          "character",
-                                                          "bytea",
-                                                          "uuid",
-                                                          "date",
-                                                          "time without time zone",
-                                                          "timestamp without time zone",
-                                                          "timestamp with time zone",
-                                                          "interval",
-                                                          "json",
-                                                          "jsonb",
-                                                          "inet"};
-  std::string base = type;
-  const auto open = base.find('(');
-  if (open != std::string::npos) {
-    const auto close = base.find(')', open);
-    base.erase(open, close - open + 1);
-  }
-  return safe.contains(base);
-}
-
 }  // namespace
-
-std::vector<TableName> truncatable(const std::vector<SyncedTable>& tables,
-                                   const std::vector<std::pair<TableName, TableName>>& references) {
-  std::set<TableName> set;
-  std::set<TableName> all;
-  for (const SyncedTable& table : tables) {
-    if (table.policy == Policy::replace) {
-      set.insert(table.table);
-      all.insert(table.relations.begin(), table.relations.end());
-    }
-  }
-  for (bool shrunk = true; shrunk;) {
-    shrunk = false;
-    for (const auto& [referencing, referenced] : references) {
-      if (!all.contains(referencing) && set.erase(referenced) > 0) {
-        all.erase(referenced);
-        shrunk = true;
-      }
-    }
-  }
-  return {set.begin(), set.end()};
-}
-
-bool binary_safe(const SyncedTable& table) {
-  return std::all_of(table.types.begin(), table.types.end(), binary_safe_type);
-}
 
 CopyReport copy_tables(const Databases& databases, Direction direction,
                        const std::vector<SyncedTable>& tables, const Secret& apply_token,
                        std::string_view owner, const CopyOptions& options,
                        const CopyContext& context) {
-  Copier copier(databases, direction, apply_token, owner, options, context);
-  const std::set<int> copied = copier.copied();
-  if (copied.empty()) {
-    copier.truncate(tables);
-  }
-  CopyReport report;
-  for (const SyncedTable& table : tables) {
-    if (!copied.contains(table.id)) {
-      context.stop.throw_if_requested();
-      with_context(fmt::format("table {}", table.table.text()),
-                   [&] { copier.copy(table, report); });
-    }
-  }
-  return report;
+  return Copy(databases, direction, apply_token, owner, options, context).run(tables);
 }
 
 void analyze_tables(const Database& target, const Secret& apply_token,

@@ -14,7 +14,11 @@
 namespace crossover::sync {
 
 struct CopyOptions {
-  std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes
+  std::uint64_t bytes_per_second = 0;  ///< of all workers together; 0: as fast as it goes
+  unsigned workers = 1;                ///< each with a connection to either database
+  /// Tables of more than this many pages of 8 KiB are copied by all workers at once, where the
+  /// source can read a range of pages (TID range scans, PostgreSQL 14).
+  std::uint64_t pages_per_range = 8192;
 };
 
 struct CopyReport {
@@ -34,11 +38,13 @@ struct CopyContext {
 /// Copies every table that is not marked as copied, straight from source to target. Capture must
 /// stand on the source.
 ///
-/// Each table is one snapshot of the source and one transaction of the target, which also marks it
-/// and saves the snapshot that its first drain starts from: a lost run costs the table that it was
-/// at. The target's own rows go first, by one TRUNCATE of all tables where nothing outside of them
-/// references them, else by DELETE; `merge` tables keep rows that the source has not. Fenced by
-/// `owner`; throws Error{locked} when it is not the owner any more.
+/// Each table is one snapshot of the source, which its first drain starts from and which is saved
+/// in the transaction that marks the table. That is the transaction of its rows too, but for large
+/// tables, whose ranges of pages are a transaction each: what a lost run leaves of them is deleted
+/// before they are copied again. So a lost run costs the tables that it was at. The target's own
+/// rows go first, by one TRUNCATE of all tables where nothing outside of them references them, else
+/// by DELETE; `merge` tables keep rows that the source has not. Fenced by `owner`; throws
+/// Error{locked} when it is not the owner any more.
 CopyReport copy_tables(const Databases& databases, Direction direction,
                        const std::vector<SyncedTable>& tables, const Secret& apply_token,
                        std::string_view owner, const CopyOptions& options,
@@ -48,15 +54,5 @@ CopyReport copy_tables(const Databases& databases, Direction direction,
 /// leaves stale.
 void analyze_tables(const Database& target, const Secret& apply_token,
                     const std::vector<SyncedTable>& tables, const CopyContext& context);
-
-/// The tables among `tables` that TRUNCATE may empty in one statement: `replace` tables that no
-/// table outside of the set references. `references` are (referencing, referenced) pairs of the
-/// whole database. Pure.
-std::vector<TableName> truncatable(const std::vector<SyncedTable>& tables,
-                                   const std::vector<std::pair<TableName, TableName>>& references);
-
-/// Whether all columns' types have one binary form in PostgreSQL 12 to 18, so that COPY may use it.
-/// Pure.
-bool binary_safe(const SyncedTable& table);
 
 }  // namespace crossover::sync

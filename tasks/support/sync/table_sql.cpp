@@ -121,6 +121,19 @@ std::string copy_all_rows_sql(const SyncedTable& table) {
                      table.table.quoted());
 }
 
+std::string copy_range_sql(const SyncedTable& table, const PageRange& range) {
+  std::string condition;
+  if (range.first > 0) {
+    condition = fmt::format(" WHERE ctid >= '({},0)'", range.first);
+  }
+  if (range.end) {
+    condition +=
+        fmt::format("{} ctid < '({},0)'", condition.empty() ? " WHERE" : " AND", *range.end);
+  }
+  return fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", column_list(table),
+                     range.relation.quoted(), condition);
+}
+
 std::string delete_keys_sql(const SyncedTable& table) {
   return fmt::format("DELETE FROM {} AS t USING {} WHERE {}", table.table.quoted(),
                      unnested(table.key.size()), key_match(table, "u.v{0}::{1}"));

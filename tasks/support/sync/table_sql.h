@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "sync/copy_plan.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
@@ -32,6 +33,8 @@ std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snap
 std::string copy_logged_rows_sql(const SyncedTable& table, std::string_view snapshot);
 /// All rows, for COPY.
 std::string copy_all_rows_sql(const SyncedTable& table);
+/// Source. The rows in a range of pages of one of the table's relations, for COPY.
+std::string copy_range_sql(const SyncedTable& table, const PageRange& range);
 /// Target. The rows that came from the source: all, but for rows of a merged table that only the
 /// target had.
 std::string copy_carried_rows_sql(const SyncedTable& table);

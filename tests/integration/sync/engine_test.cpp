@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <mutex>
 
 #include "base/error.h"
 #include "base/retry.h"
@@ -14,9 +15,9 @@ using namespace crossover::test;
 
 namespace {
 
-CopyReport copy(World& world, Direction direction) {
-  return copy_tables(world.databases, direction, world.tables, world.apply_token, world.owner, {},
-                     {world.clock, world.stop, world.log, world.progress});
+CopyReport copy(World& world, Direction direction, const CopyOptions& options = {}) {
+  return copy_tables(world.databases, direction, world.tables, world.apply_token, world.owner,
+                     options, {world.clock, world.stop, world.log, world.progress});
 }
 
 Drain drain(World& world, Direction direction) {
@@ -236,4 +237,77 @@ TEST_CASE("removal leaves no trace and does not disturb the application") {
             .int64(0, 0) == 0);
   CHECK(old_side.query("SELECT to_regnamespace('crossover') IS NULL").boolean(0, 0));
   CHECK_FALSE(drop_state(old_side));
+}
+
+TEST_CASE("several workers copy a live database, its larger tables in ranges of pages") {
+  // 12 and 13 can't read a range of pages: there each table is one worker's.
+  const auto [old_version, new_version] = GENERATE(std::pair(15, 17), std::pair(12, 18));
+  CAPTURE(old_version, new_version);
+  World world(old_version, new_version);
+  Writers writers(world.old_server, 4);
+  world.start(Direction::forward);
+  const CopyReport report = copy(world, Direction::forward, {.workers = 3, .pages_per_range = 2});
+  CHECK(report.tables == 7);
+  CHECK(report.rows > 1000);
+  Drain forward = drain(world, Direction::forward);
+  for (int i = 0; i < 5; ++i) {
+    forward.run();
+  }
+  move(world, Direction::forward, forward);
+  writers.stop();
+  CHECK(world.equal_by_sql());
+  require_nothing_lost(world.new_server, writers);
+}
+
+namespace {
+
+/// Moves every row of the largest table to new pages when its first rows have been copied.
+class RowsMove final : public Progress {
+ public:
+  explicit RowsMove(World& world) : session_(world.old_server.connect("app")) {}
+  void start(std::string_view, std::uint64_t, std::string_view) override {}
+  void add(std::uint64_t) override {
+    std::call_once(moved_, [&] { session_.batch("UPDATE public.event SET price = price + 1"); });
+  }
+  void finish() override {}
+
+ private:
+  postgres::Session session_;
+  std::once_flag moved_;
+};
+
+}  // namespace
+
+TEST_CASE("all ranges of a table are read in one snapshot, wherever its rows move meanwhile") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  RowsMove progress(world);
+  copy_tables(world.databases, Direction::forward, world.tables, world.apply_token, world.owner,
+              {.workers = 6, .pages_per_range = 1}, {world.clock, world.stop, world.log, progress});
+  drain(world, Direction::forward).run();
+  CHECK(world.equal_by_sql());
+}
+
+TEST_CASE("a failed worker ends the copy, and the next run begins its table anew") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  const CopyOptions options{.workers = 3, .pages_per_range = 1};
+  {
+    // Rows that only the target refuses, half-way through the table.
+    postgres::Session target = world.new_server.connect("app");
+    target.batch("ALTER TABLE public.counter ADD CONSTRAINT refused CHECK (id < 1500)");
+  }
+  CHECK_THROWS_WITH(copy(world, Direction::forward, options),
+                    Catch::Contains("violates check constraint"));
+  {
+    postgres::Session target = world.new_server.connect("app");
+    CHECK_FALSE(target
+                    .query("SELECT bool_or(copied) FROM crossover.synced_table WHERE "
+                           "table_name = 'counter'")
+                    .boolean(0, 0));
+    target.batch("ALTER TABLE public.counter DROP CONSTRAINT refused");
+  }
+  copy(world, Direction::forward, options);
+  drain(world, Direction::forward).run();
+  CHECK(world.equal_by_sql());
 }

@@ -1,6 +1,8 @@
-#include "sync/copy.h"
+#include "sync/copy_plan.h"
 
 #include <catch2/catch.hpp>
+
+#include "sync/table_sql.h"
 
 using namespace crossover::sync;
 
@@ -41,4 +43,34 @@ TEST_CASE("binary is used only where every type has one wire form in all version
   CHECK(binary_safe(role_table));
   role_table.types.emplace_back("public.state");
   CHECK_FALSE(binary_safe(role_table));
+}
+
+TEST_CASE("relations are cut into ranges of pages, the last of each open") {
+  CHECK(split({{role, 0}, {person, 10}, {letter, 25}}, 10) ==
+        std::vector<PageRange>{{role, 0, {}}, {person, 0, {}}, {letter, 0, 10}, {letter, 10, {}}});
+  CHECK(split({{role, 15}}, 10) == std::vector<PageRange>{{role, 0, {}}});
+  CHECK(split({{
+                  role,
+                  0,
+              }},
+              10)
+            .front()
+            .whole());
+}
+
+TEST_CASE("a range is read from one relation only, and reads all of its pages") {
+  SyncedTable table = synced("letter");
+  table.columns = {"id", "Text"};
+  const TableName part{"public", "letter_2024"};
+  CHECK(copy_range_sql(table, {part, 0, {}}) ==
+        R"(COPY (SELECT "id", "Text" FROM ONLY "public"."letter_2024") TO STDOUT)");
+  CHECK(
+      copy_range_sql(table, {part, 0, 10}) ==
+      R"(COPY (SELECT "id", "Text" FROM ONLY "public"."letter_2024" WHERE ctid < '(10,0)') TO STDOUT)");
+  CHECK(
+      copy_range_sql(table, {part, 10, 20}) ==
+      R"(COPY (SELECT "id", "Text" FROM ONLY "public"."letter_2024" WHERE ctid >= '(10,0)' AND ctid < '(20,0)') TO STDOUT)");
+  CHECK(
+      copy_range_sql(table, {part, 20, {}}) ==
+      R"(COPY (SELECT "id", "Text" FROM ONLY "public"."letter_2024" WHERE ctid >= '(20,0)') TO STDOUT)");
 }

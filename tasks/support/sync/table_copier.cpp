@@ -1,0 +1,168 @@
+#include "sync/table_copier.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/stop_point.h"
+#include "postgres/quote.h"
+#include "sync/state.h"
+#include "sync/table_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Transaction;
+
+constexpr std::string_view frozen_and_read_only = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
+constexpr std::uint64_t rows_between_looks = 1000;
+constexpr std::uint64_t bytes_between_looks = std::uint64_t{64} << 10U;
+
+}  // namespace
+
+void Throttle::passed(std::size_t bytes) {
+  const std::uint64_t sent = sent_ += bytes;
+  if (rate_ == 0) {
+    return;
+  }
+  const auto due =
+      std::chrono::duration<double>(static_cast<double>(sent) / static_cast<double>(rate_));
+  const auto ahead = due - (clock_.now() - start_);
+  if (ahead > std::chrono::milliseconds(20)) {
+    clock_.sleep(std::chrono::duration_cast<Duration>(ahead));
+  }
+}
+
+std::string take_snapshot(postgres::Session& source, const SyncedTable& table) {
+  source.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table.table.quoted()));
+  return std::string(source.query("SELECT txid_current_snapshot()").text(0, 0));
+}
+
+TableCopier::TableCopier(const Databases& databases, Direction direction, const Secret& apply_token,
+                         CopyTeam& team)
+    : team_(team),
+      source_(databases.at(sync::source(direction)).open("copy")),
+      target_(open_apply_session(databases.at(sync::target(direction)), "copy", apply_token)) {}
+
+void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
+  Transaction reading(source_, frozen_and_read_only);
+  const std::string snapshot = take_snapshot(source_, table);
+  Transaction writing(target_);
+  require_owner(target_, team_.owner);
+  const std::uint64_t rows =
+      table.policy == Policy::merge ? merge(table, given_up) : replace(table, given_up);
+  stop_point("copy-loaded");
+  record(table, rows, snapshot);
+  writing.commit();
+  reading.commit();
+  stop_point("copy-committed");
+}
+
+void TableCopier::clear(const SyncedTable& table) {
+  Transaction writing(target_);
+  require_owner(target_, team_.owner);
+  target_.batch(delete_carried_sql(table));
+  writing.commit();
+}
+
+std::uint64_t TableCopier::copy_range(const SyncedTable& table, const PageRange& range,
+                                      const std::string& exported, const GivenUp& given_up) {
+  std::optional<Transaction> reading;
+  if (!exported.empty()) {
+    reading.emplace(source_, frozen_and_read_only);
+    source_.batch(fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(exported)));
+  }
+  Transaction writing(target_);
+  require_owner(target_, team_.owner);
+  const std::uint64_t rows =
+      pipe(table, copy_range_sql(table, range), copy_in_sql(table), given_up);
+  writing.commit();
+  stop_point("copy-range-committed");
+  if (reading) {
+    reading->commit();
+  }
+  return rows;
+}
+
+void TableCopier::mark(const SyncedTable& table, std::uint64_t rows, const std::string& snapshot) {
+  Transaction writing(target_);
+  require_owner(target_, team_.owner);
+  record(table, rows, snapshot);
+  writing.commit();
+  stop_point("copy-committed");
+}
+
+void TableCopier::record(const SyncedTable& table, std::uint64_t rows,
+                         const std::string& snapshot) {
+  target_.query(
+      "UPDATE crossover.synced_table SET copied = true, copied_rows = $2::bigint, "
+      "start_snapshot = $3::txid_snapshot WHERE id = $1::int",
+      {std::to_string(table.id), std::to_string(rows), snapshot});
+  team_.rows += rows;
+  ++team_.tables;
+  team_.context.log.debug("{}: {} rows copied", table.table.text(), rows);
+}
+
+std::uint64_t TableCopier::replace(const SyncedTable& table, const GivenUp& given_up) {
+  target_.batch(delete_carried_sql(table));
+  return pipe(table, copy_all_rows_sql(table), copy_in_sql(table), given_up);
+}
+
+std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_up) {
+  const std::string rows = fmt::format("crossover_rows_{}", table.id);
+  target_.batch(
+      fmt::format("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
+                  rows, column_list(table), table.table.quoted()));
+  const std::uint64_t count =
+      pipe(table, copy_all_rows_sql(table),
+           fmt::format("COPY pg_temp.{} ({}) FROM STDIN", rows, column_list(table)), given_up);
+  target_.batch(fmt::format("ANALYZE pg_temp.{}", rows));
+  std::string match;
+  std::string key;
+  for (const std::string& column : table.key) {
+    const std::string quoted = postgres::quote_identifier(column);
+    match += fmt::format("{}t.{} = r.{}", match.empty() ? "" : " AND ", quoted, quoted);
+    key += fmt::format("{}{}::text", key.empty() ? "" : ", ", quoted);
+  }
+  target_.batch(fmt::format(
+      "DELETE FROM {0} AS t USING pg_temp.{1} AS r WHERE {2};\n"
+      "DELETE FROM crossover.kept_row WHERE table_id = {3};\n"
+      "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {0};\n"
+      "INSERT INTO {0} ({5}) OVERRIDING SYSTEM VALUE SELECT {5} FROM pg_temp.{1};",
+      table.table.quoted(), rows, match, table.id, key, column_list(table)));
+  return count;
+}
+
+std::uint64_t TableCopier::pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,
+                                const GivenUp& given_up) {
+  if (binary_safe(table)) {
+    out_sql += " WITH (FORMAT binary)";
+    in_sql += " WITH (FORMAT binary)";
+  }
+  postgres::CopyOut out = source_.copy_out(out_sql);
+  postgres::CopyIn in = target_.copy_in(in_sql);
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+  const auto report = [&] {
+    team_.context.progress.add(std::exchange(rows, 0));
+    team_.throttle.passed(bytes);
+    team_.bytes += std::exchange(bytes, 0);
+  };
+  for (std::string_view row; out.read(row);) {
+    in.write(row);
+    bytes += row.size();
+    if (++rows == rows_between_looks || bytes >= bytes_between_looks) {
+      team_.context.stop.throw_if_requested();
+      if (given_up) {
+        throw Error(ErrorKind::cancelled, "given up: another worker of the copy has failed");
+      }
+      report();
+    }
+  }
+  report();
+  return in.finish();
+}
+
+}  // namespace crossover::sync

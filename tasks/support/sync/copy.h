@@ -18,7 +18,7 @@ struct CopyOptions {
   unsigned workers = 1;                ///< each with a connection to either database
   /// Tables of more than this many pages of 8 KiB are copied by all workers at once, where the
   /// source can read a range of pages (TID range scans, PostgreSQL 14).
-  std::uint64_t pages_per_range = 8192;
+  std::uint64_t pages_per_range = 2048;
 };
 
 struct CopyReport {

@@ -91,6 +91,24 @@ TEST_CASE("a start that was killed at any boundary ends as an undisturbed one") 
   }
 }
 
+TEST_CASE("a start that was killed between the ranges of a large table begins that table anew") {
+  World world(15, 17);
+  const Place place(world);
+  world.old_server.connect("app").batch(
+      "INSERT INTO public.event (token, role_id, body) SELECT 'large ' || i, 1, "
+      "to_jsonb(repeat('x', 1000)) FROM generate_series(1, 40000) i");
+  Writers writers(world.old_server, 2);
+  REQUIRE(place.start({"start"}, "copy-range-committed#2:kill").signal == 9);
+  CHECK(
+      world.new_server.connect("app").query("SELECT count(*) > 0 FROM public.event").boolean(0, 0));
+  place.run(0, {"start"});
+  place.run(0, {"verify"});
+  writers.stop();
+  CHECK(writers.failures() == 0);
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(world.equal_by_sql());
+}
+
 TEST_CASE("a follower that was killed at any boundary is followed by one that loses nothing") {
   World world(15, 17);
   const Place place(world);

@@ -72,6 +72,12 @@ void export_evidence(const Run& run, const std::vector<Side>& sides) {
                       {"detail", entry.detail}});
       ++entries;
     }
+    for (const sync::SavedRow& row : sync::read_saved_rows(session)) {
+      document["saved_rows"][std::string(sync::name(side))].push_back(
+          {{"at", row.at},
+           {"table", row.table},
+           {"content", nlohmann::json::parse(row.content, nullptr, false)}});
+    }
   }
   if (entries == 0) {
     return;

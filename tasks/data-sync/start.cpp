@@ -12,6 +12,7 @@
 #include "sync/clients.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
+#include "sync/repair.h"
 #include "sync/verification.h"
 
 namespace crossover::data_sync {
@@ -56,8 +57,12 @@ class Starter {
     }
     install_capture();
     stop_point("start-installed");
-    if (copies_) {
+    if (copies_ && uncopied() > 0) {
       copy();
+    }
+    follow_failover();
+    if (!owner_.empty()) {
+      first_drains();
     }
     finish(plan);
   }
@@ -159,28 +164,35 @@ class Starter {
     stop_point("start-captured");
   }
 
-  void copy() {
-    const std::size_t left = uncopied();
-    if (left == 0) {
-      return;
-    }
+  // As owner and drainer: a follower that is under way ends.
+  void take_over() {
     owner_ = sync::new_token();
     for (const Side side : {Side::old_side, Side::new_side}) {
       postgres::Session session = run_.at(side).open("start");
       sync::take_owner(session, owner_);
       sync::take_drainer(session, owner_);
-      sync::set_phase(session, owner_, "copying");
       sync::forget_verification(session, direction_);
     }
+  }
+
+  sync::CopyContext surroundings() const {
     const cli::TaskContext& context = run_.context();
-    const sync::CopyContext surroundings{context.clock(), context.stop(), context.log(),
-                                         context.progress()};
+    return {context.clock(), context.stop(), context.log(), context.progress()};
+  }
+
+  void copy() {
+    take_over();
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      postgres::Session session = run_.at(side).open("start");
+      sync::set_phase(session, owner_, "copying");
+    }
+    const cli::TaskContext& context = run_.context();
     const auto start = context.clock().now();
     const sync::CopyReport report =
         sync::copy_tables(run_.databases(), direction_, recorded_, apply_token_, owner_,
                           {.bytes_per_second = run_.config().sync.throttle,
                            .workers = static_cast<unsigned>(run_.config().sync.workers)},
-                          surroundings);
+                          surroundings());
     const double took = seconds(context.clock().now() - start);
     context.result().set_metric("tables_copied", static_cast<std::int64_t>(report.tables));
     context.result().set_metric("rows_copied", static_cast<std::int64_t>(report.rows));
@@ -188,9 +200,44 @@ class Starter {
     context.result().set_metric("copy_seconds", took);
     context.log().info("copied {} rows of {} tables in {:.1f} s", report.rows, report.tables, took);
     stop_point("start-copied");
-    sync::analyze_tables(run_.at(sync::target(direction_)), apply_token_, recorded_, surroundings);
+    sync::analyze_tables(run_.at(sync::target(direction_)), apply_token_, recorded_,
+                         surroundings());
     changed("rows", sync::target(direction_), fmt::format("copied {} tables", report.tables));
-    first_drains();
+  }
+
+  // The transaction ids that the position speaks of are the former timeline's.
+  void follow_failover() {
+    const Side side = sync::source(direction_);
+    postgres::Session source = run_.at(side).open("start");
+    postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    if (!sync::has_failed_over(source, target, direction_)) {
+      return;
+    }
+    take_over();
+    run_.context().log().warning("the {} database has failed over", sync::name(side));
+    if (run_.live_side() == side) {
+      repair();
+      return;
+    }
+    // Behind a closed gate nothing was written but what came from the live side.
+    postgres::Transaction transaction(target);
+    sync::require_owner(target, owner_);
+    sync::start_position(source, target, direction_, recorded_);
+    transaction.commit();
+    changed("position", sync::target(direction_), "moved to the new timeline");
+  }
+
+  void repair() {
+    const auto repaired = sync::repair_after_failover(run_.databases(), direction_, recorded_,
+                                                      apply_token_, owner_, surroundings());
+    for (const sync::RepairedTable& table : repaired) {
+      changed("rows", sync::target(direction_),
+              fmt::format("{}: {} rows brought from the {} database after its failover, {} rows "
+                          "saved in crossover.saved_row",
+                          table.table.text(), table.brought, sync::name(sync::source(direction_)),
+                          table.saved));
+    }
+    changed("position", sync::target(direction_), "moved to the new timeline");
   }
 
   std::size_t uncopied() {

@@ -237,7 +237,7 @@ bool drop_state(Session& session) {
   Transaction transaction(session);
   session.batch(
       "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
-      "crossover.kept_row, crossover.synced_table, crossover.migration");
+      "crossover.kept_row, crossover.saved_row, crossover.synced_table, crossover.migration");
   try {
     session.batch("DROP SCHEMA crossover");
   } catch (const Error& error) {

@@ -78,8 +78,11 @@ void require_same_source(Session& source, Session& target, Direction direction,
                 fmt::format("unable to drain from the {} database: it has failed over "
                             "(timeline {}, was {}), and what its last commits were is not certain",
                             side, now.timeline, before.timeline),
-                "run `data-sync abort` and `data-sync start` again: a full copy repairs whatever "
-                "the failover lost");
+                direction == Direction::forward
+                    ? "run `data-sync start` again: it compares all rows, repairs those that "
+                      "differ and saves those that only the target has"
+                    : "run `data-sync start --reverse` again: it compares all rows, repairs those "
+                      "that differ and saves those that only the target has");
   }
   if (before.fingerprint == now.fingerprint) {
     return;

@@ -50,6 +50,11 @@ CREATE TABLE IF NOT EXISTS crossover.kept_row (
   table_id integer NOT NULL,
   key text[] NOT NULL,
   PRIMARY KEY (table_id, key));
+CREATE TABLE IF NOT EXISTS crossover.saved_row (
+  id bigserial PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  table_id integer NOT NULL,
+  content jsonb NOT NULL);
 CREATE TABLE IF NOT EXISTS crossover.position (
   direction text PRIMARY KEY CHECK (direction IN ('forward', 'reverse')),
   snapshot txid_snapshot NOT NULL,
@@ -319,6 +324,23 @@ std::vector<Evidence> read_evidence(Session& session) {
                        std::string(rows.text(i, 6))});
   }
   return entries;
+}
+
+std::vector<SavedRow> read_saved_rows(Session& session) {
+  // A migration that an older program began has no such table.
+  if (!session.query("SELECT to_regclass('crossover.saved_row') IS NOT NULL").boolean(0, 0)) {
+    return {};
+  }
+  const Rows rows = session.query(
+      "SELECT to_json(r.at)#>>'{}', t.schema_name || '.' || t.table_name, r.content "
+      "FROM crossover.saved_row r JOIN crossover.synced_table t ON t.id = r.table_id "
+      "ORDER BY r.id");
+  std::vector<SavedRow> saved;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    saved.push_back(
+        {std::string(rows.text(i, 0)), std::string(rows.text(i, 1)), std::string(rows.text(i, 2))});
+  }
+  return saved;
 }
 
 }  // namespace crossover::sync

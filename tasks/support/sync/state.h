@@ -89,4 +89,12 @@ struct Evidence {
 void append_evidence(postgres::Session& session, const Evidence& entry);
 std::vector<Evidence> read_evidence(postgres::Session& session);
 
+/// A row that gave way to the live side's after a failover: what only this database still had.
+struct SavedRow {
+  std::string at;       ///< RFC 3339
+  std::string table;    ///< public.role
+  std::string content;  ///< JSON text: the row, or of a keyless table its line of COPY
+};
+std::vector<SavedRow> read_saved_rows(postgres::Session& session);
+
 }  // namespace crossover::sync

@@ -196,4 +196,17 @@ std::string drop_key_table_sql(const SyncedTable& table) {
   return fmt::format("DROP TABLE {}", key_table(table));
 }
 
+std::string save_by_key_table_sql(const SyncedTable& table) {
+  return fmt::format(
+      "INSERT INTO crossover.saved_row (table_id, content) SELECT {}, to_jsonb(t) "
+      "FROM {} AS t JOIN {} AS u ON {}",
+      table.id, table.table.quoted(), key_table(table), key_match(table, "u.k{0}"));
+}
+
+std::string save_row_sql(const SyncedTable& table) {
+  return fmt::format(
+      "INSERT INTO crossover.saved_row (table_id, content) VALUES ({}, to_jsonb($1::text))",
+      table.id);
+}
+
 }  // namespace crossover::sync

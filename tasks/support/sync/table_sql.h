@@ -58,5 +58,8 @@ std::string create_key_table_sql(const SyncedTable& table);
 std::string copy_key_table_sql(const SyncedTable& table);
 std::string delete_by_key_table_sql(const SyncedTable& table);
 std::string drop_key_table_sql(const SyncedTable& table);
+/// Target. Keeps the rows of those keys in crossover.saved_row; $1 a row as COPY writes it.
+std::string save_by_key_table_sql(const SyncedTable& table);
+std::string save_row_sql(const SyncedTable& table);
 
 }  // namespace crossover::sync

@@ -18,6 +18,15 @@ namespace crossover::test {
 /// The task as a person runs it, against two real servers.
 struct Place {
   explicit Place(World& a_world) : world(a_world) { configure(""); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+  /// From now on the databases are where these servers are: one of them was promoted.
+  void fail_over(const PostgresServer& old_server, const PostgresServer& new_server) {
+    old_server_ = &old_server;
+    new_server_ = &new_server;
+    configure("");
+  }
 
   void configure(const std::string& sync) const {
     const auto database = [](const PostgresServer& server) {
@@ -32,7 +41,7 @@ struct Place {
                     "  lockTimeout: 100ms\n"
                     "  answers: {{listen: none, advisoryLocks: none, temporaryTables: none, "
                     "workers: none}}\n{}",
-                    database(world.old_server), database(world.new_server), sync));
+                    database(*old_server_), database(*new_server_), sync));
   }
 
   /// Over its `lifetime` it is killed.
@@ -60,6 +69,10 @@ struct Place {
 
   World& world;
   files::TemporaryDirectory directory{};
+
+ private:
+  const PostgresServer* old_server_ = &world.old_server;
+  const PostgresServer* new_server_ = &world.new_server;
 };
 
 inline void empty_new_side(World& world) {

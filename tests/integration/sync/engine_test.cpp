@@ -6,6 +6,7 @@
 #include "sync/copy.h"
 #include "sync/drain.h"
 #include "sync/gate.h"
+#include "sync/repair.h"
 #include "sync/verify.h"
 #include "world.h"
 
@@ -310,4 +311,13 @@ TEST_CASE("a failed worker ends the copy, and the next run begins its table anew
   copy(world, Direction::forward, options);
   drain(world, Direction::forward).run();
   CHECK(world.equal_by_sql());
+}
+
+TEST_CASE("the side that the service writes is never repaired") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  CHECK_THROWS_WITH(
+      repair_after_failover(world.databases, Direction::reverse, world.tables, world.apply_token,
+                            world.owner, {world.clock, world.stop, world.log, world.progress}),
+      "unable to repair the old database: its gate is open, so the service writes there");
 }

@@ -94,9 +94,9 @@ std::string World::dump(postgres::Session& session, const std::string& table) {
   return std::string(rows.text(0, 0));
 }
 
-bool World::equal_by_sql() {
-  postgres::Session left = old_db.open("check");
-  postgres::Session right = new_db.open("check");
+bool World::equal_by_sql(const sync::Databases& databases) {
+  postgres::Session left = databases.old_db.open("check");
+  postgres::Session right = databases.new_db.open("check");
   for (const char* table : {"role", "counter", "event", "\"Odd \"\"Name\"", "tree", "note", "part",
                             "part_2024", "part_rest"}) {
     if (dump(left, table) != dump(right, table)) {

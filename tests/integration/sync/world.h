@@ -59,7 +59,8 @@ struct World {
   void start(sync::Direction direction);
   /// Every table of both sides as sorted text, by plain SQL: the checker that is not ours.
   static std::string dump(postgres::Session& session, const std::string& table);
-  bool equal_by_sql();
+  bool equal_by_sql() const { return equal_by_sql(databases); }
+  static bool equal_by_sql(const sync::Databases& databases);
 };
 
 /// Writers that use the database as an application would, and know what was acknowledged.

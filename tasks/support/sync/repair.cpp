@@ -1,0 +1,144 @@
+#include "sync/repair.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/stop_point.h"
+#include "sync/fingerprint.h"
+#include "sync/gate.h"
+#include "sync/position.h"
+#include "sync/row_difference.h"
+#include "sync/state.h"
+#include "sync/table_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+using postgres::Transaction;
+
+constexpr std::size_t all_buckets = SIZE_MAX;
+
+class Repair {
+ public:
+  Repair(const Databases& databases, Direction direction, const std::vector<SyncedTable>& tables,
+         const Secret& apply_token, std::string_view owner, const CopyContext& context)
+      : direction_(direction),
+        tables_(tables),
+        owner_(owner),
+        context_(context),
+        source_(databases.at(sync::source(direction)).open("repair")),
+        target_(open_apply_session(databases.at(sync::target(direction)), "repair", apply_token)) {}
+
+  std::vector<RepairedTable> run() {
+    Transaction writing(target_);
+    require_owner(target_, owner_);
+    // Whatever the caller believes: the rows of the live side are never those that give way.
+    if (gate_state(target_) != GateState::closed) {
+      throw Error(ErrorKind::precondition,
+                  fmt::format("unable to repair the {} database: its gate is open, so the service "
+                              "writes there",
+                              name(sync::target(direction_))),
+                  "look at `data-sync status`: only the side behind the closed gate is repaired");
+    }
+    SourceState before = lock_position(target_, direction_);
+    Transaction reading(source_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const SourceState now = read_source_state(source_, tables_);
+    before.timeline = now.timeline;
+    require_same_source(source_, target_, direction_, tables_, before, now);
+    std::vector<RepairedTable> repaired;
+    for (const SyncedTable& table : tables_) {
+      context_.stop.throw_if_requested();
+      with_context(fmt::format("table {}", table.table.text()), [&] {
+        if (RepairedTable result = repair(table); result.brought > 0 || result.saved > 0) {
+          repaired.push_back(std::move(result));
+        }
+      });
+    }
+    // Whatever a copy's or a drain's snapshot said was of the former timeline's transaction ids.
+    target_.batch("UPDATE crossover.synced_table SET start_snapshot = NULL");
+    write_position(target_, direction_, now, schema_lines(source_, tables_));
+    stop_point("repair-applied");
+    writing.commit();
+    reading.commit();
+    stop_point("repair-committed");
+    return repaired;
+  }
+
+ private:
+  RepairedTable repair(const SyncedTable& table) {
+    const RowsByKey rows =
+        differing_rows(source_, target_, table, direction_, all_buckets, context_.stop);
+    if (rows.empty()) {
+      return {table.table, 0, 0};
+    }
+    return table.keyless() ? replace_all(table, rows) : replace_keys(table, rows);
+  }
+
+  RepairedTable replace_keys(const SyncedTable& table, const RowsByKey& rows) {
+    target_.batch(create_key_table_sql(table));
+    {
+      postgres::CopyIn keys = target_.copy_in(copy_key_table_sql(table));
+      for (const auto& [key, sides] : rows) {
+        keys.write(key + "\n");
+      }
+      keys.finish();
+    }
+    RepairedTable result{table.table, 0, 0};
+    result.saved = target_.query(save_by_key_table_sql(table)).affected();
+    target_.batch(delete_by_key_table_sql(table));
+    target_.batch(drop_key_table_sql(table));
+    postgres::CopyIn in = target_.copy_in(copy_in_sql(table));
+    for (const auto& [key, sides] : rows) {
+      for (const std::string& row : sides.source) {
+        in.write(std::string_view(row).substr(key.size() + 1));
+      }
+    }
+    result.brought = in.finish();
+    return result;
+  }
+
+  // Equal rows can't be told apart, so all go and come again.
+  RepairedTable replace_all(const SyncedTable& table, const RowsByKey& rows) {
+    RepairedTable result{table.table, 0, 0};
+    for (const auto& [key, sides] : rows) {
+      for (std::size_t i = sides.source.size(); i < sides.target.size(); ++i) {
+        target_.query(save_row_sql(table), {key.substr(0, key.size() - 1)});
+        ++result.saved;
+      }
+    }
+    target_.batch(delete_carried_sql(table));
+    postgres::CopyOut out = source_.copy_out(copy_all_rows_sql(table));
+    postgres::CopyIn in = target_.copy_in(copy_in_sql(table));
+    for (std::string_view row; out.read(row);) {
+      in.write(row);
+    }
+    result.brought = in.finish();
+    return result;
+  }
+
+  Direction direction_;
+  const std::vector<SyncedTable>& tables_;
+  std::string_view owner_;
+  const CopyContext& context_;
+  Session source_;
+  Session target_;
+};
+
+}  // namespace
+
+bool has_failed_over(Session& source, Session& target, Direction direction) {
+  const Rows position = target.query("SELECT timeline FROM crossover.position WHERE direction = $1",
+                                     {std::string(name(direction))});
+  return !position.empty() && position.text(0, 0) != source.query(source_state_sql()).text(0, 2);
+}
+
+std::vector<RepairedTable> repair_after_failover(const Databases& databases, Direction direction,
+                                                 const std::vector<SyncedTable>& tables,
+                                                 const Secret& apply_token, std::string_view owner,
+                                                 const CopyContext& context) {
+  return Repair(databases, direction, tables, apply_token, owner, context).run();
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,82 @@
+#include "sync/row_difference.h"
+
+#include <functional>
+
+#include "sync/row_digest.h"
+#include "sync/table_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Session;
+
+constexpr std::size_t bucket_count = 16384;
+
+// Calls `visit(key, row)` for each row; the key is the first fields of the text, the row all of it.
+void visit_rows(Session& session, const SyncedTable& table, bool carried, const StopRequest& stop,
+                const std::function<void(std::string_view, std::string_view)>& visit) {
+  postgres::CopyOut out = session.copy_out(copy_keyed_rows_sql(table, carried));
+  for (std::string_view row; out.read(row);) {
+    stop.throw_if_requested();
+    std::size_t end = 0;
+    for (std::size_t k = 0; k < table.key.size(); ++k) {
+      end = row.find('\t', end) + 1;
+    }
+    visit(table.keyless() ? row : row.substr(0, end - 1), row);
+  }
+}
+
+std::size_t bucket_of(std::string_view key) {
+  return std::hash<std::string_view>{}(key) % bucket_count;
+}
+
+std::vector<RowDigest> digest_buckets(Session& session, const SyncedTable& table, bool carried,
+                                      const StopRequest& stop) {
+  std::vector<RowDigest> buckets(bucket_count);
+  visit_rows(session, table, carried, stop,
+             [&](std::string_view key, std::string_view row) { buckets[bucket_of(key)].add(row); });
+  return buckets;
+}
+
+// Adds the rows of those buckets to one side of `rows`.
+void read_buckets(Session& session, const SyncedTable& table, bool carried,
+                  const std::set<std::size_t>& wanted, const StopRequest& stop,
+                  std::multiset<std::string> KeyRows::*side, RowsByKey& rows) {
+  visit_rows(session, table, carried, stop, [&](std::string_view key, std::string_view row) {
+    if (wanted.contains(bucket_of(key))) {
+      (rows[std::string(key)].*side).insert(std::string(row));
+    }
+  });
+}
+
+}  // namespace
+
+RowsByKey differing_rows(Session& source, Session& target, const SyncedTable& table,
+                         Direction direction, std::size_t most_buckets, const StopRequest& stop) {
+  const bool source_is_new = direction == Direction::reverse;
+  const auto left = digest_buckets(source, table, source_is_new, stop);
+  const auto right = digest_buckets(target, table, !source_is_new, stop);
+  std::set<std::size_t> wanted;
+  for (std::size_t i = 0; i < bucket_count && wanted.size() < most_buckets; ++i) {
+    if (left[i] != right[i]) {
+      wanted.insert(i);
+    }
+  }
+  RowsByKey rows;
+  if (wanted.empty()) {
+    return rows;
+  }
+  read_buckets(source, table, source_is_new, wanted, stop, &KeyRows::source, rows);
+  read_buckets(target, table, !source_is_new, wanted, stop, &KeyRows::target, rows);
+  std::erase_if(rows, [](const auto& entry) { return entry.second.source == entry.second.target; });
+  return rows;
+}
+
+std::string_view kind(const KeyRows& rows) {
+  if (rows.target.empty()) {
+    return "only in source";
+  }
+  return rows.source.empty() ? "only in target" : "different";
+}
+
+}  // namespace crossover::sync

@@ -38,17 +38,56 @@ std::vector<std::pair<TableName, TableName>> read_references(Session& session) {
 }
 
 /// A table with what it takes to copy it.
-struct Piece {
+struct Measured {
   const SyncedTable* table;
   std::vector<RelationPages> relations;
   std::uint64_t pages = 0;
+};
+
+/// A table that several workers copy, in a snapshot that this transaction keeps.
+class SplitTable {
+ public:
+  SplitTable(const Database& source, const SyncedTable& table, std::size_t ranges)
+      : session_(source.open("copy")),
+        reading_(session_, "ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        snapshot_(take_snapshot(session_, table)),
+        exported_(session_.query("SELECT pg_export_snapshot()").text(0, 0)),
+        left_(ranges) {}
+
+  /// As txid_snapshot, and for SET TRANSACTION SNAPSHOT.
+  const std::string& snapshot() const { return snapshot_; }
+  const std::string& exported() const { return exported_; }
+  std::uint64_t rows() const { return rows_; }
+  /// One range more is there, with so many rows. Returns whether it was the last.
+  bool done(std::uint64_t rows) {
+    rows_ += rows;
+    return --left_ == 0;
+  }
+  void end() { reading_.commit(); }
+
+ private:
+  Session session_;
+  Transaction reading_;
+  std::string snapshot_;
+  std::string exported_;
+  std::atomic<std::size_t> left_;
+  std::atomic<std::uint64_t> rows_{0};
+};
+
+/// What one worker does at a time: a table, or a range of a split one.
+struct Piece {
+  const SyncedTable* table;
+  SplitTable* split = nullptr;
+  PageRange range;
 };
 
 class Copy {
  public:
   Copy(const Databases& databases, Direction direction, const Secret& apply_token,
        std::string_view owner, const CopyOptions& options, const CopyContext& context)
-      : options_(options), team_(context, owner, options.bytes_per_second) {
+      : source_(databases.at(source(direction))),
+        options_(options),
+        team_(context, owner, options.bytes_per_second) {
     for (unsigned i = 0; i < std::max(1U, options.workers); ++i) {
       copiers_.emplace_back(databases, direction, apply_token, team_);
     }
@@ -59,16 +98,16 @@ class Copy {
     if (copied.empty()) {
       truncate(tables);
     }
-    std::vector<Piece> pieces;
+    std::vector<Measured> measured;
     std::uint64_t rows = 0;
     for (const SyncedTable& table : tables) {
       if (!copied.contains(table.id)) {
-        pieces.push_back(measure(table, rows));
+        measured.push_back(measure(table, rows));
       }
     }
-    if (!pieces.empty()) {
-      team_.context.progress.start(fmt::format("copy of {} tables", pieces.size()), rows, "rows");
-      copy(std::move(pieces));
+    if (!measured.empty()) {
+      team_.context.progress.start(fmt::format("copy of {} tables", measured.size()), rows, "rows");
+      copy(cut(std::move(measured)));
       team_.context.progress.finish();
     }
     return {team_.tables, team_.rows, team_.bytes};
@@ -101,7 +140,7 @@ class Copy {
     stop_point("copy-truncated");
   }
 
-  Piece measure(const SyncedTable& table, std::uint64_t& rows) {
+  Measured measure(const SyncedTable& table, std::uint64_t& rows) {
     const Rows found = copiers_[0].source().query(
         "SELECT n.nspname, c.relname, pg_relation_size(c.oid) / "
         "current_setting('block_size')::int, greatest(c.reltuples, 0)::bigint "
@@ -109,81 +148,84 @@ class Copy {
         "WHERE c.relkind = 'r' AND (c.oid = $1::regclass "
         "OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass))) ORDER BY 1, 2",
         {table.table.quoted()});
-    Piece piece{&table, {}, 0};
+    Measured measured{&table, {}, 0};
     for (std::size_t i = 0; i < found.size(); ++i) {
       const auto pages = static_cast<std::uint64_t>(found.int64(i, 2));
-      piece.relations.push_back(
+      measured.relations.push_back(
           {{std::string(found.text(i, 0)), std::string(found.text(i, 1))}, pages});
-      piece.pages += pages;
+      measured.pages += pages;
       rows += static_cast<std::uint64_t>(found.int64(i, 3));
     }
-    return piece;
+    return measured;
   }
 
-  bool by_ranges(const Piece& piece) {
-    return copiers_.size() > 1 && piece.table->policy == Policy::replace &&
-           piece.pages > options_.pages_per_range &&
-           copiers_[0].source().server_version() >= reads_page_ranges;
-  }
-
-  // The largest first, so that no worker is left with one when all else is done.
-  void copy(std::vector<Piece> pieces) {
-    std::stable_sort(pieces.begin(), pieces.end(),
-                     [](const Piece& a, const Piece& b) { return a.pages > b.pages; });
-    const auto small = std::stable_partition(
-        pieces.begin(), pieces.end(), [this](const Piece& piece) { return by_ranges(piece); });
-    for (auto piece = pieces.begin(); piece != small; ++piece) {
-      with_context(fmt::format("table {}", piece->table->table.text()),
-                   [&] { copy_by_ranges(*piece); });
+  // Splitting costs something, so only that is split which one worker would still be at when the
+  // others have done all else.
+  std::vector<Piece> cut(std::vector<Measured> tables) {
+    std::stable_sort(tables.begin(), tables.end(),
+                     [](const Measured& a, const Measured& b) { return a.pages > b.pages; });
+    std::uint64_t pages = 0;
+    for (const Measured& table : tables) {
+      pages += table.pages;
     }
-    std::atomic<std::ptrdiff_t> next = small - pieces.begin();
-    run_parallel(workers(), [&](unsigned worker, const GivenUp& given_up) {
-      while (!given_up) {
-        const std::ptrdiff_t index = next++;
-        if (index >= std::ssize(pieces)) {
-          return;
-        }
-        team_.context.stop.throw_if_requested();
-        const SyncedTable& table = *pieces[static_cast<std::size_t>(index)].table;
-        with_context(fmt::format("table {}", table.table.text()),
-                     [&] { copiers_[worker].copy(table, given_up); });
+    const bool can_split = copiers_.front().source().server_version() >= reads_page_ranges;
+    std::vector<Piece> pieces;
+    for (const Measured& measured : tables) {
+      const SyncedTable& table = *measured.table;
+      if (can_split && table.policy == Policy::replace &&
+          measured.pages > std::max(options_.pages_per_range, pages / workers())) {
+        with_context(fmt::format("table {}", table.table.text()), [&] {
+          const auto ranges = split(measured.relations, options_.pages_per_range);
+          SplitTable& shared = splits_.emplace_back(source_, table, ranges.size());
+          copiers_.front().clear(table);
+          for (const PageRange& range : ranges) {
+            pieces.push_back({&table, &shared, range});
+          }
+        });
+      } else {
+        pieces.push_back({&table, nullptr, {}});
       }
-    });
+    }
+    return pieces;
   }
 
-  // All workers read in the snapshot of the first, whose transaction stays open until the table is
-  // marked.
-  void copy_by_ranges(const Piece& piece) {
-    const SyncedTable& table = *piece.table;
-    TableCopier& first = copiers_[0];
-    Transaction reading(first.source(), "ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    const std::string snapshot = take_snapshot(first.source(), table);
-    const Rows exported = first.source().query("SELECT pg_export_snapshot()");
-    const std::string name(exported.text(0, 0));
-    first.clear(table);
-    const std::vector<PageRange> ranges = split(piece.relations, options_.pages_per_range);
+  void copy(const std::vector<Piece>& pieces) {
     std::atomic<std::size_t> next{0};
-    std::atomic<std::uint64_t> rows{0};
     run_parallel(workers(), [&](unsigned worker, const GivenUp& given_up) {
       while (!given_up) {
         const std::size_t index = next++;
-        if (index >= ranges.size()) {
+        if (index >= pieces.size()) {
           return;
         }
-        rows +=
-            copiers_[worker].copy_range(table, ranges[index], worker == 0 ? "" : name, given_up);
+        team_.context.stop.throw_if_requested();
+        const Piece& piece = pieces[index];
+        with_context(fmt::format("table {}", piece.table->table.text()),
+                     [&] { copy(piece, copiers_[worker], given_up); });
       }
     });
-    stop_point("copy-loaded");
-    first.mark(table, rows, snapshot);
-    reading.commit();
+  }
+
+  static void copy(const Piece& piece, TableCopier& copier, const GivenUp& given_up) {
+    if (piece.split == nullptr) {
+      copier.copy(*piece.table, given_up);
+      return;
+    }
+    SplitTable& split = *piece.split;
+    if (split.done(copier.copy_range(*piece.table, piece.range, split.exported(), given_up))) {
+      stop_point("copy-loaded");
+      copier.mark(*piece.table, split.rows(), split.snapshot());
+      split.end();
+    }
   }
 
   unsigned workers() const { return static_cast<unsigned>(copiers_.size()); }
 
+  const Database& source_;
   const CopyOptions& options_;
   CopyTeam team_;
-  std::deque<TableCopier> copiers_;  // a session may not be moved while it is used
+  // Neither may be moved while it is used.
+  std::deque<TableCopier> copiers_;
+  std::deque<SplitTable> splits_;
 };
 
 }  // namespace

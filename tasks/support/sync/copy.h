@@ -16,8 +16,8 @@ namespace crossover::sync {
 struct CopyOptions {
   std::uint64_t bytes_per_second = 0;  ///< of all workers together; 0: as fast as it goes
   unsigned workers = 1;                ///< each with a connection to either database
-  /// Tables of more than this many pages of 8 KiB are copied by all workers at once, where the
-  /// source can read a range of pages (TID range scans, PostgreSQL 14).
+  /// A table with more than one worker's share of all pages is cut into ranges of this many pages
+  /// of 8 KiB, where the source can read a range of pages (TID range scans, PostgreSQL 14).
   std::uint64_t pages_per_range = 2048;
 };
 

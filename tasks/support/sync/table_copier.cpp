@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -69,20 +68,15 @@ void TableCopier::clear(const SyncedTable& table) {
 
 std::uint64_t TableCopier::copy_range(const SyncedTable& table, const PageRange& range,
                                       const std::string& exported, const GivenUp& given_up) {
-  std::optional<Transaction> reading;
-  if (!exported.empty()) {
-    reading.emplace(source_, frozen_and_read_only);
-    source_.batch(fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(exported)));
-  }
+  Transaction reading(source_, frozen_and_read_only);
+  source_.batch(fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(exported)));
   Transaction writing(target_);
   require_owner(target_, team_.owner);
   const std::uint64_t rows =
       pipe(table, copy_range_sql(table, range), copy_in_sql(table), given_up);
   writing.commit();
   stop_point("copy-range-committed");
-  if (reading) {
-    reading->commit();
-  }
+  reading.commit();
   return rows;
 }
 

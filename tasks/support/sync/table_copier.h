@@ -60,9 +60,8 @@ class TableCopier {
 
   /// Removes what the target holds of a table that several workers are going to copy.
   void clear(const SyncedTable& table);
-  /// One range, in a transaction of its own on the target, read in the transaction that is open on
-  /// the source or, in one of its own, in the `exported` snapshot of another worker. Returns its
-  /// rows.
+  /// One range, in a transaction of its own on either side, read in the `exported` snapshot of
+  /// another session. Returns its rows.
   std::uint64_t copy_range(const SyncedTable& table, const PageRange& range,
                            const std::string& exported, const GivenUp& given_up);
   /// Marks a table as copied, with the snapshot that its first drain starts from.

@@ -296,7 +296,7 @@ TEST_CASE("a failed worker ends the copy, and the next run begins its table anew
   {
     // Rows that only the target refuses, half-way through the table.
     postgres::Session target = world.new_server.connect("app");
-    target.batch("ALTER TABLE public.counter ADD CONSTRAINT refused CHECK (id < 1500)");
+    target.batch("ALTER TABLE public.event ADD CONSTRAINT refused CHECK (id < 2500)");
   }
   CHECK_THROWS_WITH(copy(world, Direction::forward, options),
                     Catch::Contains("violates check constraint"));
@@ -304,9 +304,9 @@ TEST_CASE("a failed worker ends the copy, and the next run begins its table anew
     postgres::Session target = world.new_server.connect("app");
     CHECK_FALSE(target
                     .query("SELECT bool_or(copied) FROM crossover.synced_table WHERE "
-                           "table_name = 'counter'")
+                           "table_name = 'event'")
                     .boolean(0, 0));
-    target.batch("ALTER TABLE public.counter DROP CONSTRAINT refused");
+    target.batch("ALTER TABLE public.event DROP CONSTRAINT refused");
   }
   copy(world, Direction::forward, options);
   drain(world, Direction::forward).run();

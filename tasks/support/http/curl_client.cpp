@@ -21,6 +21,7 @@ struct Exchange {
   std::size_t index = 0;
   const Client::OnData* on_data = nullptr;
   bool ended_by_callback = false;
+  bool* progress = nullptr;    // of the channel
   std::exception_ptr failure;  // from a callback of the caller: it must not pass through libcurl
 };
 
@@ -34,6 +35,7 @@ int status_of(CURL* easy) {
 
 std::size_t take_body(char* data, std::size_t /*size*/, std::size_t count, void* context) noexcept {
   auto& exchange = *static_cast<Exchange*>(context);
+  *exchange.progress = true;
   try {
     const std::string_view chunk(data, count);
     if (exchange.on_data != nullptr && is_success(status_of(exchange.handle.get()))) {
@@ -57,6 +59,7 @@ std::size_t take_body(char* data, std::size_t /*size*/, std::size_t count, void*
 std::size_t take_header(char* data, std::size_t /*size*/, std::size_t count,
                         void* context) noexcept {
   auto& exchange = *static_cast<Exchange*>(context);
+  *exchange.progress = true;
   try {
     std::string_view line(data, count);
     while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) {
@@ -155,6 +158,7 @@ class Channel {
   const ClientOptions& options_;
   std::unique_ptr<CURLM, MultiDeleter> multi_;
   std::vector<std::unique_ptr<Exchange>> spare_;
+  bool progress_ = false;  // some exchange has been given something since this was last looked at
 };
 
 std::unique_ptr<Exchange> Channel::start(const Request& request, Response& response,
@@ -170,6 +174,7 @@ std::unique_ptr<Exchange> Channel::start(const Request& request, Response& respo
   exchange->response = &response;
   exchange->on_data = nullptr;
   exchange->ended_by_callback = false;
+  exchange->progress = &progress_;
   exchange->failure = nullptr;
   CurlHandle& handle = exchange->handle;
   handle.prepare(options_, request);
@@ -224,6 +229,7 @@ std::vector<Outcome> Channel::send_all(std::span<const Request> requests) {
       ++next;
       ++in_flight;
     }
+    progress_ = false;
     perform();
     int left = 0;
     bool any_done = false;
@@ -241,7 +247,9 @@ std::vector<Outcome> Channel::send_all(std::span<const Request> requests) {
       --in_flight;
       any_done = true;
     }
-    if (!any_done && in_flight > 0) {
+    // What libcurl (7.88) has read for one exchange while it looked at another is given out by the
+    // next perform, and the socket, which is empty by then, does not wake for it.
+    if (!any_done && !progress_ && in_flight > 0) {
       wait(poll_milliseconds);
     }
   }

@@ -121,7 +121,8 @@ class Client {
   /// "https://host:port", for texts.
   virtual const std::string& server() const = 0;
 
-  // Discovery, cached until a kind is missing or `forget_discovery`.
+  // Discovery, cached until a kind is missing or `forget_discovery`; what has been read within the
+  // last second is believed all the same.
 
   /// Throws Error{precondition} `unable to find kind 'Route' of 'route.openshift.io/v1': the server
   /// does not serve it` with a hint when it is missing.

@@ -37,8 +37,8 @@ json parsed(const Answer& answer) {
   return answer.ok() ? json::parse(answer.body, nullptr, false) : json();
 }
 
-/// A missing kind is looked for again when the table is older than this.
-constexpr auto miss_is_believed = std::chrono::seconds(1);
+/// For so long a table counts as just read.
+constexpr auto fresh_for = std::chrono::seconds(1);
 
 /// Of an element of "items" in a document.
 constexpr int group_depth = 2;
@@ -144,6 +144,12 @@ void Discovery::forget() {
   table_.reset();
 }
 
+void Discovery::forget_old() {
+  if (is_old()) {
+    forget();
+  }
+}
+
 std::shared_ptr<const KindTable> Discovery::table() {
   {
     const std::lock_guard lock(mutex_);
@@ -221,7 +227,7 @@ std::optional<Resource> Discovery::find(const std::string& api_version, const st
 
 bool Discovery::is_old() {
   const std::lock_guard lock(mutex_);
-  return clock_.now() - read_at_ > miss_is_believed;
+  return clock_.now() - read_at_ > fresh_for;
 }
 
 Resource Discovery::resource(const std::string& api_version, const std::string& kind) {

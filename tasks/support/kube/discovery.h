@@ -53,6 +53,8 @@ class Discovery {
   std::optional<Resource> find(const std::string& api_version, const std::string& kind);
   std::vector<Resource> preferred() { return table()->preferred(); }
   void forget();
+  /// What has just been read stays.
+  void forget_old();
 
  private:
   std::shared_ptr<const KindTable> table();

@@ -34,7 +34,7 @@ class RestClient final : public Client {
     return discovery_.find(api_version, kind).has_value();
   }
   std::vector<Resource> resources() override { return discovery_.preferred(); }
-  void forget_discovery() override { discovery_.forget(); }
+  void forget_discovery() override { discovery_.forget_old(); }
 
   std::optional<nlohmann::json> find(const Ref& ref) override;
   std::vector<std::optional<nlohmann::json>> find_all(std::span<const Ref> refs) override;
@@ -94,6 +94,7 @@ class RestClient final : public Client {
   void read_live(std::vector<Item*>& items);
   void adopt(std::vector<Item*>& items, const ApplyOptions& options);
   void send_applies(std::vector<Item*>& items, const ApplyOptions& options);
+  void take_applied(Item& item, const ApplyOptions& options) const;
   Error apply_error(const Answer& answer, const Item& item) const;
 
   const Clock& clock_;

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "config/describe.h"
 #include "config/list_fields.h"
 #include "config/read_fields.h"
 #include "config/write_fields.h"
@@ -38,26 +37,14 @@ void Migration::missing(std::string_view key) const {
 
 Migration load(const std::filesystem::path& path, const std::vector<Override>& overrides) {
   const auto document = document::StrictDocument::load_file(path.string());
-  ReadFields fields(document.root(), overrides);
   Migration migration;
   migration.file = path.string();
-  describe(fields, migration);
-  fields.finish();
+  read_fields(document.root(), overrides, migration);
   return migration;
 }
 
-nlohmann::ordered_json to_json(const Migration& migration) {
-  Migration copy = migration;
-  WriteFields fields;
-  describe(fields, copy);
-  return fields.take();
-}
+nlohmann::ordered_json to_json(const Migration& migration) { return write_fields(migration); }
 
-std::string reference() {
-  Migration defaults;
-  ListFields fields;
-  describe(fields, defaults);
-  return fields.markdown();
-}
+std::string reference() { return list_fields(); }
 
 }  // namespace crossover::config

@@ -9,6 +9,7 @@ import sys
 import time
 
 import apply
+import data
 import machine
 import pause
 import report
@@ -16,7 +17,7 @@ import start
 import workshop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROWS = {'start': start, 'apply': apply, 'pause': pause}
+ROWS = {'start': start, 'apply': apply, 'pause': pause, 'data': data}
 
 
 def arguments() -> argparse.Namespace:

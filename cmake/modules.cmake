@@ -8,7 +8,7 @@ function(crossover_module name)
   endif()
   add_library(crossover_${name} STATIC ${sources})
   target_include_directories(crossover_${name} PUBLIC "${PROJECT_SOURCE_DIR}/tasks/support")
-  target_link_libraries(crossover_${name} PUBLIC fmt::fmt nlohmann_json::nlohmann_json
+  target_link_libraries(crossover_${name} PUBLIC ${CROSSOVER_FMT} nlohmann_json::nlohmann_json
                         ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 

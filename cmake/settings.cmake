@@ -38,6 +38,16 @@ if(CROSSOVER_SANITIZE)
   add_link_options(-fsanitize=${CROSSOVER_SANITIZE})
 endif()
 
+# Programs for use are as small as they can be; those for tests build faster without.
+if(CMAKE_BUILD_TYPE STREQUAL Release AND NOT CROSSOVER_SANITIZE)
+  set(released ON)
+else()
+  set(released OFF)
+endif()
+option(CROSSOVER_STATIC_CXX "build the libraries of C++ into the programs" ${released})
+add_compile_options($<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>)
+add_link_options($<$<CONFIG:Release>:-Wl,--gc-sections>)
+
 # Stop points let the crash tests halt a task at a named step boundary. They must never be in a
 # shipped binary, so they exist only where this is on.
 option(CROSSOVER_STOP_POINTS "compile named stop points into the tasks (test builds only)" OFF)

@@ -50,6 +50,7 @@ std::vector<sync::SyncedTable> make_tables(int count) {
     table.id = number;
     table.table = {"public", fmt::format("item_{:03}", number)};
     table.key = {"id"};
+    table.key_types = {{.type = "bigint", .collation = ""}};
     table.columns = {"id", "name", "counter", "note", "updated_at"};
     table.types = {"bigint", "text", "bigint", "text", "timestamp with time zone"};
     table.relations = {table.table};

@@ -81,11 +81,21 @@ void read_columns(Session& session, const std::string& schemas, Catalogue& catal
                 THEN (SELECT quote_ident(cn.nspname) || '.' || quote_ident(collname)
                       FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
                       WHERE co.oid = a.attcollation) END,
-           pg_get_expr(d.adbin, d.adrelid), a.attnotnull, a.attidentity, a.attgenerated
+           pg_get_expr(d.adbin, d.adrelid), a.attnotnull, a.attidentity, a.attgenerated,
+           (SELECT CASE WHEN opn.nspname = 'pg_catalog' THEN op.oprname::text
+                   ELSE format('OPERATOR(%I.%s)', opn.nspname, op.oprname) END
+            FROM pg_opclass oc
+            JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
+                 AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3
+            JOIN pg_operator op ON op.oid = ao.amopopr
+            JOIN pg_namespace opn ON opn.oid = op.oprnamespace
+            WHERE oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+              AND oc.opcdefault AND oc.opcintype = base.oid)
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_type t ON t.oid = a.atttypid
+    JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f')
       AND a.attnum > 0 AND NOT a.attisdropped
@@ -100,6 +110,9 @@ void read_columns(Session& session, const std::string& schemas, Catalogue& catal
     column.not_null = rows.boolean(i, 6);
     column.identity = letter(rows, i, 7);
     column.generated = letter(rows, i, 8);
+    if (!rows.is_null(i, 9)) {
+      column.equals = rows.text(i, 9);
+    }
     catalogue.tables.at(table_name(rows, i, 0)).columns.push_back(std::move(column));
   }
 }

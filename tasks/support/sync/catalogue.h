@@ -19,7 +19,10 @@ struct Column {
   std::string collation = {};   ///< empty for the type's default
   std::string expression = {};  ///< default or generation expression
   bool not_null = false;
-  char identity = ' ';   ///< 'a' always, 'd' by default, ' ' none (pg_attribute.attidentity)
+  char identity = ' ';  ///< 'a' always, 'd' by default, ' ' none (pg_attribute.attidentity)
+  /// The equality of the type's default order: "=" when it is one of pg_catalog, else
+  /// "OPERATOR(public.=)".
+  std::string equals = "=";
   char generated = ' ';  ///< 's' stored, 'v' virtual, ' ' none (pg_attribute.attgenerated)
 };
 

@@ -41,12 +41,29 @@ void check_table(const Table& table, const config::Sync& settings, Findings& fin
   }
 }
 
+void check_merge(const Table& table, const SyncedTable& selected, Findings& findings) {
+  if (selected.keyless()) {
+    refuse(findings, table, "has no key, so its rows can't be merged");
+  }
+  for (const std::string& name : selected.key) {
+    if (table.column(name)->generated != ' ') {
+      refuse(findings, table,
+             fmt::format("has the generated column '{}' in its key, so its rows can't be merged",
+                         name));
+    }
+  }
+}
+
 SyncedTable synced(const Table& table, Policy policy, int id) {
   SyncedTable result;
   result.id = id;
   result.table = table.table;
   result.policy = policy;
   result.key = row_identity(table);
+  for (const std::string& name : result.key) {
+    const Column& column = *table.column(name);
+    result.key_types.push_back({column.type, column.collation, column.equals});
+  }
   for (const Column& column : table.columns) {
     if (column.generated == ' ') {
       result.columns.push_back(column.name);
@@ -79,8 +96,8 @@ std::vector<SyncedTable> select_tables(const Catalogue& old_side, const config::
     check_table(table, settings, findings);
     index.emplace(name, selected.size());
     selected.push_back(synced(table, policy, static_cast<int>(selected.size()) + 1));
-    if (policy == Policy::merge && selected.back().keyless()) {
-      refuse(findings, table, "has no key, so its rows can't be merged");
+    if (policy == Policy::merge) {
+      check_merge(table, selected.back(), findings);
     }
   }
   for (const auto& [name, table] : old_side.tables) {

@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS crossover.synced_table (
   table_name text NOT NULL,
   policy text NOT NULL,
   key_columns text[] NOT NULL,
+  key_types text[] NOT NULL,
+  key_collations text[] NOT NULL,
+  key_operators text[] NOT NULL,
   column_names text[] NOT NULL,
   column_types text[] NOT NULL,
   relation_schemas text[] NOT NULL,
@@ -111,6 +114,14 @@ void insert_migration(Session& session, std::string_view migration, Side side,
       "SELECT $1, $2::int, $3, 'installed', apply_token FROM crossover.handover",
       {std::string(migration), std::to_string(state_version), std::string(name(side))});
   session.batch("DROP TABLE crossover.handover");
+}
+
+std::vector<std::string> of_keys(const SyncedTable& table, std::string KeyType::*member) {
+  std::vector<std::string> values;
+  for (const KeyType& type : table.key_types) {
+    values.push_back(type.*member);
+  }
+  return values;
 }
 
 }  // namespace
@@ -225,19 +236,24 @@ void record_tables(Session& session, const std::vector<SyncedTable>& tables) {
     }
     session.query(
         "INSERT INTO crossover.synced_table (id, schema_name, table_name, policy, key_columns, "
-        "column_names, column_types, relation_schemas, relation_names) "
-        "VALUES ($1::int, $2, $3, $4, $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) "
+        "column_names, column_types, relation_schemas, relation_names, key_types, key_collations, "
+        "key_operators) VALUES ($1::int, $2, $3, $4, $5::text[], $6::text[], $7::text[], "
+        "$8::text[], $9::text[], $10::text[], $11::text[], $12::text[]) "
         "ON CONFLICT (id) DO NOTHING",
         {std::to_string(table.id), table.table.schema, table.table.name,
          std::string(name(table.policy)), text_array(table.key), text_array(table.columns),
-         text_array(table.types), text_array(schemas), text_array(names)});
+         text_array(table.types), text_array(schemas), text_array(names),
+         text_array(of_keys(table, &KeyType::type)),
+         text_array(of_keys(table, &KeyType::collation)),
+         text_array(of_keys(table, &KeyType::equals))});
   }
 }
 
 std::vector<SyncedTable> read_tables(Session& session) {
   const Rows rows = session.query(
       "SELECT id, schema_name, table_name, policy, key_columns, column_names, column_types, "
-      "relation_schemas, relation_names FROM crossover.synced_table ORDER BY id");
+      "relation_schemas, relation_names, key_types, key_collations, key_operators "
+      "FROM crossover.synced_table ORDER BY id");
   std::vector<SyncedTable> tables;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     SyncedTable table;
@@ -247,6 +263,12 @@ std::vector<SyncedTable> read_tables(Session& session) {
     table.key = parse_text_array(rows.text(i, 4));
     table.columns = parse_text_array(rows.text(i, 5));
     table.types = parse_text_array(rows.text(i, 6));
+    const auto types = parse_text_array(rows.text(i, 9));
+    const auto collations = parse_text_array(rows.text(i, 10));
+    const auto operators = parse_text_array(rows.text(i, 11));
+    for (std::size_t k = 0; k < types.size(); ++k) {
+      table.key_types.push_back({types[k], collations.at(k), operators.at(k)});
+    }
     const auto schemas = parse_text_array(rows.text(i, 7));
     const auto names = parse_text_array(rows.text(i, 8));
     for (std::size_t k = 0; k < schemas.size(); ++k) {

@@ -1,8 +1,5 @@
 #include "sync/synced_table.h"
 
-#include <algorithm>
-#include <stdexcept>
-
 #include "postgres/quote.h"
 
 namespace crossover::sync {
@@ -21,12 +18,8 @@ std::string_view name(Policy policy) {
   return "replace";
 }
 
-const std::string& SyncedTable::key_type(std::size_t index) const {
-  const auto found = std::find(columns.begin(), columns.end(), key.at(index));
-  if (found == columns.end()) {
-    throw std::logic_error("key column is not among the table's columns");
-  }
-  return types.at(static_cast<std::size_t>(found - columns.begin()));
+std::string KeyType::column_type() const {
+  return collation.empty() ? type : type + " COLLATE " + collation;
 }
 
 }  // namespace crossover::sync

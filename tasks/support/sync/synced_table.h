@@ -25,6 +25,17 @@ using config::Policy;
 /// "replace", "merge" or "skip".
 std::string_view name(Policy policy);
 
+/// How the values of a key column are told apart.
+struct KeyType {
+  std::string type;       ///< as format_type() writes it
+  std::string collation;  ///< schema-qualified and quoted; empty for the type's default
+  /// The equality of the type's default order, "=" or "OPERATOR(public.=)": our sessions have no
+  /// schema of an extension in their search_path.
+  std::string equals = "=";
+  /// The type with its collation, for a column of our own.
+  std::string column_type() const;
+};
+
 /// A table that takes part in the migration, as recorded in crossover.synced_table of both
 /// databases. A partitioned table is one entry: its partitions follow it.
 struct SyncedTable {
@@ -34,6 +45,7 @@ struct SyncedTable {
   /// The row's identity: primary key, else a unique index over NOT NULL columns; empty for a
   /// keyless table, which is copied whole when it has changed.
   std::vector<std::string> key;
+  std::vector<KeyType> key_types;    ///< of `key`, whose columns may be generated ones
   std::vector<std::string> columns;  ///< those that are carried: all but generated ones
   std::vector<std::string> types;    ///< of `columns`, as format_type() writes them
   /// Every relation that statement triggers must stand on: the table itself and all of its
@@ -41,8 +53,6 @@ struct SyncedTable {
   std::vector<TableName> relations;
 
   bool keyless() const { return key.empty(); }
-  /// The type of key column `index`.
-  const std::string& key_type(std::size_t index) const;
 };
 
 }  // namespace crossover::sync

@@ -115,9 +115,10 @@ std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_
   target_.batch(fmt::format("ANALYZE pg_temp.{}", rows));
   std::string match;
   std::string key;
-  for (const std::string& column : table.key) {
-    const std::string quoted = postgres::quote_identifier(column);
-    match += fmt::format("{}t.{} = r.{}", match.empty() ? "" : " AND ", quoted, quoted);
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    const std::string quoted = postgres::quote_identifier(table.key[i]);
+    match += fmt::format("{}t.{} {} r.{}", match.empty() ? "" : " AND ", quoted,
+                         table.key_types.at(i).equals, quoted);
     key += fmt::format("{}{}::text", key.empty() ? "" : ", ", quoted);
   }
   target_.batch(fmt::format(

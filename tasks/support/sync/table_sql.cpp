@@ -41,10 +41,19 @@ std::string log_keys(const SyncedTable& table) {
                 [](const std::string&, std::size_t i) { return fmt::format("k{}", i + 1); });
 }
 
+// `expression` has the key column's number and type for {0} and {1}.
+std::string key_match(const SyncedTable& table, std::string_view expression) {
+  return joined(table.key, " AND ", [&](const std::string& column, std::size_t i) {
+    const KeyType& type = table.key_types.at(i);
+    return fmt::format("t.{} {} {}", quote_identifier(column), type.equals,
+                       fmt::format(fmt::runtime(expression), i + 1, type.type));
+  });
+}
+
 std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
-  return fmt::format("SELECT {} FROM {} WHERE ({}) IN (SELECT {} FROM {} WHERE {})",
-                     column_list(table), table.table.quoted(), key_columns(table), log_keys(table),
-                     log_name(table), since(snapshot));
+  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} AS l WHERE {} AND {})",
+                     column_list(table), table.table.quoted(), log_name(table), since(snapshot),
+                     key_match(table, "l.k{0}"));
 }
 
 /// unnest($1::text[], $2::text[]) AS u(v1, v2)
@@ -56,13 +65,6 @@ std::string unnested(std::size_t count) {
     names += fmt::format("{}v{}", i == 1 ? "" : ", ", i);
   }
   return fmt::format("unnest({}) AS u({})", parameters, names);
-}
-
-std::string key_match(const SyncedTable& table, std::string_view expression) {
-  return joined(table.key, " AND ", [&](const std::string& column, std::size_t i) {
-    return fmt::format("t.{} = {}", quote_identifier(column),
-                       fmt::format(fmt::runtime(expression), i + 1, table.key_type(i)));
-  });
 }
 
 // WHERE for the rows of `t` that came from the source.
@@ -178,7 +180,7 @@ std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried) {
 
 std::string create_key_table_sql(const SyncedTable& table) {
   const std::string columns = joined(table.key, ", ", [&](const std::string&, std::size_t i) {
-    return fmt::format("k{} {}", i + 1, table.key_type(i));
+    return fmt::format("k{} {}", i + 1, table.key_types.at(i).column_type());
   });
   return fmt::format("CREATE TEMPORARY TABLE crossover_keys_{} ({})", table.id, columns);
 }

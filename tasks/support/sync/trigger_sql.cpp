@@ -29,12 +29,13 @@ std::string function_name(const SyncedTable& table, std::string_view operation) 
   return fmt::format("crossover.capture_{}_{}", table.id, operation);
 }
 
-std::string key_list(const SyncedTable& table) {
+// Qualified, since a column may bear the name of a variable of PL/pgSQL ("found", "new", "tg_op").
+std::string keys_of(const SyncedTable& table, std::string_view rows) {
   std::string list;
   for (const std::string& column : table.key) {
-    list += ", " + quote_identifier(column);
+    list += fmt::format("{}{}.{}", list.empty() ? "" : ", ", rows, quote_identifier(column));
   }
-  return list;
+  return fmt::format("SELECT {} FROM {}", list, rows);
 }
 
 std::string log_columns(const SyncedTable& table) {
@@ -55,8 +56,8 @@ std::string log_whole_table(const SyncedTable& table) {
 }
 
 std::string log_keys(const SyncedTable& table, std::string_view operation) {
-  const std::string from_new = fmt::format("SELECT {} FROM new_rows", key_list(table).substr(2));
-  const std::string from_old = fmt::format("SELECT {} FROM old_rows", key_list(table).substr(2));
+  const std::string from_new = keys_of(table, "new_rows");
+  const std::string from_old = keys_of(table, "old_rows");
   // UNION drops the second copy of a key that did not change, which is nearly every UPDATE.
   const std::string keys = operation == "insert"   ? from_new
                            : operation == "delete" ? from_old
@@ -94,7 +95,7 @@ std::string log_name(const SyncedTable& table) { return fmt::format("crossover.l
 std::string create_log_sql(const SyncedTable& table) {
   std::string columns = "txid bigint NOT NULL, addr inet, whole boolean";
   for (std::size_t i = 0; i < table.key.size(); ++i) {
-    columns += fmt::format(", k{} {}", i + 1, table.key_type(i));
+    columns += fmt::format(", k{} {}", i + 1, table.key_types.at(i).column_type());
   }
   // The index makes a drain cost what is new. Statistics and freezing of a log that is deleted
   // within minutes are not worth an autovacuum that scans it at the default thresholds.

@@ -33,6 +33,7 @@ std::vector<sync::SyncedTable> tables() {
   profile.id = 1;
   profile.table = {"public", "profile"};
   profile.key = {"id"};
+  profile.key_types = {{.type = "bigint", .collation = ""}};
   profile.columns = {"id", "name", "counter", "updated_at"};
   profile.types = {"bigint", "text", "bigint", "timestamp with time zone"};
   profile.relations = {profile.table};
@@ -40,6 +41,7 @@ std::vector<sync::SyncedTable> tables() {
   event.id = 2;
   event.table = {"public", "event"};
   event.key = {"id"};
+  event.key_types = profile.key_types;
   event.columns = {"id", "profile_id", "token"};
   event.types = {"bigint", "bigint", "text"};
   event.relations = {event.table};

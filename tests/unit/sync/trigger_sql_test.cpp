@@ -13,6 +13,7 @@ SyncedTable odd() {
   table.table = {"public", "Odd \"x\""};
   table.relations = {table.table};
   table.key = {"Key A"};
+  table.key_types = {{.type = "text", .collation = ""}};
   table.columns = {"Key A", "note"};
   table.types = {"text", "text"};
   return table;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "integration/property/site.h"
+#include "integration/property/workload.h"
+
+namespace crossover::test::property {
+
+/// What breaks Crossover's own sessions in the middle of a step.
+struct Fault {
+  enum class Where { nowhere, source, target, both };
+  Where where = Where::nowhere;
+  int after_microseconds = 0;
+};
+
+/// One step of a migration.
+struct Step {
+  enum class Kind {
+    work,     ///< the writers do some transactions
+    drain,    ///< and `often` more
+    verify,   ///< our own comparison, under load
+    purge,    ///< of what was carried
+    hold,     ///< a transaction of the application begins and stays open
+    settle,   ///< and ends
+    reverse,  ///< capture on the new side
+    move,     ///< the service goes to the other side
+  };
+  Kind kind = Kind::work;
+  int often = 0;
+  bool early = false;  ///< hold: writes at once; move: what a broken one has closed is opened again
+  Fault fault{};
+};
+
+/// All that a case does, drawn beforehand, so that parts of it can be left out.
+struct Case {
+  std::uint64_t seed = 0;
+  int old_version = 15;
+  int new_version = 17;
+  Schema schema;
+  std::vector<Operation> fill;
+  std::vector<std::vector<Work>> writers;
+  std::vector<Work> held;  ///< the transactions of `hold` in turn
+  unsigned copy_workers = 1;
+  std::uint64_t pages_per_range = 1;
+  Fault install_fault;
+  Fault copy_fault;
+  std::vector<Step> steps;
+
+  /// For people: the schema and what is done.
+  std::string text() const;
+};
+
+/// `versions` are those that the fixtures have.
+Case draw_case(std::uint64_t seed, const std::vector<int>& versions);
+
+/// Runs it; returns what went wrong, empty when nothing did.
+std::string run_case(const Case& what, Servers& servers);
+
+/// Leaves out whatever can be left out of a case that fails, as long as it fails.
+Case shrink(Case failing, Servers& servers, int seconds);
+
+}  // namespace crossover::test::property

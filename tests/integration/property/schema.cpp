@@ -1,0 +1,138 @@
+#include "integration/property/schema.h"
+
+#include <fmt/format.h>
+
+#include "postgres/quote.h"
+
+namespace crossover::test::property {
+
+using postgres::quote_identifier;
+
+namespace {
+
+// What every case has: the writers' counters and tokens, and a table that only triggers write.
+constexpr const char* fixed_sql = R"(
+CREATE TABLE public.counter (id int PRIMARY KEY, value bigint NOT NULL DEFAULT 0);
+INSERT INTO public.counter (id) SELECT generate_series(0, 9);
+CREATE TABLE public.token (id bigserial PRIMARY KEY, writer int NOT NULL, token int NOT NULL);
+CREATE TABLE public.audit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text,
+  at timestamptz DEFAULT clock_timestamp());
+CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN NEW.touched = clock_timestamp(); RETURN NEW; END';
+CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+  'BEGIN INSERT INTO public.audit (what) VALUES (TG_OP); RETURN NULL; END';
+)";
+
+constexpr const char* grants_sql = R"(
+GRANT USAGE ON SCHEMA public, "Other Schema" TO writer;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public, "Other Schema"
+  TO writer;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA public, "Other Schema" TO writer;
+)";
+
+std::string draw_sequence(Random& random, int number) {
+  const std::string name = "public." + quote_identifier(fmt::format(
+                                           "{} {}", random.chance(50) ? "Seq" : "s\"q", number));
+  static const std::vector<std::string> kinds = {"",
+                                                 "INCREMENT -3",
+                                                 "CACHE 7",
+                                                 "MINVALUE 1 MAXVALUE 9 CYCLE",
+                                                 "AS smallint MAXVALUE 32767 START 32000",
+                                                 "INCREMENT 10 START 5"};
+  return name + " " + random.pick(kinds);
+}
+
+}  // namespace
+
+std::string Column::draw(Random& random) const {
+  switch (fill) {
+    case Fill::sequence:
+      return always || random.chance(85) ? "DEFAULT" : draw_existing(random);
+    case Fill::any:
+      return nullable && random.chance(15) ? "NULL" : type->any(random);
+    case Fill::reference:
+      return nullable && random.chance(30) ? "NULL" : draw_existing(random);
+    default:
+      return draw_existing(random);
+  }
+}
+
+std::string Column::draw_existing(Random& random) const {
+  switch (fill) {
+    case Fill::sequence:
+      return std::to_string(random.between(1, 2 * key_domain));
+    case Fill::partition:
+      return std::to_string(random.below(40));
+    case Fill::key:
+    case Fill::reference:
+      if (counts) {
+        return std::to_string(random.between(1, key_domain));
+      }
+      return type->key(random, random.below(key_domain));
+    default:
+      return type->any(random);
+  }
+}
+
+std::string Table::create_sql() const {
+  std::string body;
+  for (const Column& column : columns) {
+    body += fmt::format("{}\n  {} {}{}{}", body.empty() ? "" : ",", quote_identifier(column.name),
+                        column.type->sql,
+                        column.type->collation.empty() ? "" : " COLLATE " + column.type->collation,
+                        column.rest.empty() ? "" : " " + column.rest);
+  }
+  for (const std::string& constraint : constraints) {
+    body += ",\n  " + constraint;
+  }
+  std::string sql;
+  for (const std::string& statement : before) {
+    sql += statement + ";\n";
+  }
+  sql += fmt::format("CREATE {}TABLE {} ({}){};\n", persistence, name, body, partition_by);
+  for (const std::string& statement : later) {
+    sql += statement + ";\n";
+  }
+  return sql;
+}
+
+std::string Table::references_sql() const {
+  std::string sql;
+  for (const ForeignKey& reference : references) {
+    sql += fmt::format("ALTER TABLE {} ADD FOREIGN KEY ({}) REFERENCES {} ({}){};\n", name,
+                       quote_identifier(columns[reference.column].name), reference.to,
+                       quote_identifier(reference.to_column), reference.actions);
+  }
+  return sql;
+}
+
+std::string Schema::sql() const {
+  std::string text = fixed_sql;
+  for (const std::string& sequence : sequences) {
+    text += "CREATE SEQUENCE " + sequence + ";\n";
+  }
+  for (const Table& table : tables) {
+    text += table.create_sql();
+  }
+  for (const Table& table : tables) {
+    text += table.references_sql();
+  }
+  return text + grants_sql;
+}
+
+Schema draw_schema(Random& random, int since) {
+  Schema schema;
+  schema.since = since;
+  const int sequences = random.below(3);
+  for (int i = 0; i < sequences; ++i) {
+    schema.sequences.push_back(draw_sequence(random, i));
+  }
+  const int tables = random.between(2, 6);
+  for (int i = 0; i < tables; ++i) {
+    schema.tables.push_back(draw_table(random, since, i));
+  }
+  draw_references(random, schema.tables);
+  return schema;
+}
+
+}  // namespace crossover::test::property

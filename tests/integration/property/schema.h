@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "integration/property/values.h"
+
+namespace crossover::test::property {
+
+/// Where a column's values come from.
+enum class Fill {
+  any,        ///< any value of the type, NULL among them
+  key,        ///< one of the type's few keys
+  reference,  ///< a key of another table, or NULL
+  sequence,   ///< the server's, mostly
+  partition,  ///< the partition key: small integers
+  server,     ///< generated or written by a trigger: never named in a statement
+};
+
+struct Column {
+  std::string name;
+  const ValueType* type;
+  Fill fill = Fill::any;
+  std::string rest = {};  ///< what follows the type in CREATE TABLE
+  bool always = false;    ///< GENERATED ALWAYS AS IDENTITY
+  bool nullable = true;
+  bool counts = false;  ///< refers to a key that a sequence makes
+  /// An expression for a value; DEFAULT for what the server is to make.
+  std::string draw(Random& random) const;
+  /// The same, but never DEFAULT or NULL: for WHERE.
+  std::string draw_existing(Random& random) const;
+};
+
+struct ForeignKey {
+  std::size_t column;
+  std::string to;  ///< the quoted name of the table
+  std::string to_column;
+  std::string actions;
+};
+
+struct Table {
+  std::string name;  ///< qualified and quoted
+  std::string bare;  ///< unquoted, without its schema
+  std::string schema;
+  std::vector<Column> columns;
+  std::vector<std::size_t> key;          ///< positions in `columns`; empty: keyless
+  std::string persistence;               ///< "UNLOGGED " or nothing
+  std::vector<std::string> constraints;  ///< inside CREATE TABLE
+  std::string partition_by;
+  std::vector<std::string> partitions;  ///< quoted names; each has its statement in `later`
+  std::vector<std::string> before;      ///< statements before CREATE TABLE
+  std::vector<std::string> later;       ///< statements after it
+  std::vector<ForeignKey> references;
+  bool deferrable = false;  ///< has a deferrable unique constraint, so ON CONFLICT can't be used
+  int unique = -1;          ///< a column with a deferrable unique constraint
+
+  std::string create_sql() const;
+  std::string references_sql() const;
+};
+
+struct Schema {
+  int since = 12;  ///< the older of the two servers
+  std::vector<Table> tables;
+  std::vector<std::string> sequences;  ///< unowned ones, quoted
+
+  /// Everything but the types, for either side.
+  std::string sql() const;
+};
+
+Schema draw_schema(Random& random, int since);
+
+/// The parts of a table that draw_schema puts together.
+Table draw_table(Random& random, int since, int number);
+void draw_partitions(Random& random, Table& table);
+void draw_constraints(Random& random, Table& table);
+void draw_triggers(Random& random, Table& table);
+void draw_references(Random& random, std::vector<Table>& tables);
+
+}  // namespace crossover::test::property

@@ -1,0 +1,226 @@
+#include "integration/property/writers.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace crossover::test::property {
+
+namespace {
+
+/// What an application's own doing explains: class 23 (integrity), and what is to be retried.
+bool is_refusal(const Error& error) {
+  return error.sqlstate().starts_with("23") || error.sqlstate() == "40001" ||
+         error.sqlstate() == "40P01" || error.sqlstate() == "55P03";
+}
+
+}  // namespace
+
+postgres::Session connect_application(const PostgresServer& server, const std::string& database) {
+  postgres::ConnectionOptions options = server.options(database, "writer");
+  options.application_name = "application";
+  options.settings["search_path"] = "public";
+  // A TRUNCATE that waits for a transaction which stays open would stop everybody behind it.
+  options.settings["lock_timeout"] = "100ms";
+  return postgres::Session(options);
+}
+
+void Writer::perform(const Operation& operation) {
+  if (!operation.guarded && !operation.undone) {
+    session_.batch(operation.sql);
+    return;
+  }
+  session_.batch("SAVEPOINT before");
+  try {
+    session_.batch(operation.sql);
+  } catch (const Error& error) {
+    if (!error.sqlstate().starts_with("23")) {
+      throw;
+    }
+    session_.batch("ROLLBACK TO SAVEPOINT before");
+    return;
+  }
+  session_.batch(operation.undone ? "ROLLBACK TO SAVEPOINT before" : "RELEASE SAVEPOINT before");
+}
+
+// These statements can't fail by a constraint unless something is wrong: a token's id comes from a
+// sequence alone.
+void Writer::count(const Work& work, int token) {
+  counting_ = true;
+  const std::string id = std::to_string(number_);
+  if (work.reads_first) {
+    const auto value =
+        session_.query("SELECT value FROM public.counter WHERE id = $1::int FOR UPDATE", {id})
+            .int64(0, 0);
+    session_.query("UPDATE public.counter SET value = $2::bigint WHERE id = $1::int",
+                   {id, std::to_string(value + 1)});
+  } else {
+    session_.query("UPDATE public.counter SET value = value + 1 WHERE id = $1::int", {id});
+  }
+  session_.query("INSERT INTO public.token (writer, token) VALUES ($1::int, $2::int)",
+                 {id, std::to_string(token)});
+  counting_ = false;
+}
+
+Writer::Outcome Writer::attempt(const std::function<void()>& body) {
+  try {
+    body();
+    return Outcome::acknowledged;
+  } catch (const Error& error) {
+    const bool counting = std::exchange(counting_, false);
+    transaction_.reset();
+    if (error.sqlstate() == "25006") {
+      return Outcome::closed;
+    }
+    if (is_refusal(error) && !(counting && error.sqlstate().starts_with("23"))) {
+      return Outcome::refused;
+    }
+    throw;
+  }
+}
+
+void Writer::begin(const Work& work) {
+  transaction_ =
+      std::make_unique<postgres::Transaction>(session_, "ISOLATION LEVEL " + work.isolation);
+  session_.query("SELECT count(*) FROM public.token");  // takes the snapshot, where it is kept
+}
+
+Writer::Outcome Writer::perform(const Work& work) {
+  return attempt([&] {
+    for (const Operation& operation : work.operations) {
+      perform(operation);
+    }
+  });
+}
+
+Writer::Outcome Writer::end(const Work& work) {
+  const int token = next_token_++;
+  const Outcome outcome = attempt([&] {
+    if (work.counts) {
+      count(work, token);
+    }
+    if (work.rolls_back) {
+      transaction_->rollback();
+    } else {
+      transaction_->commit();
+    }
+    transaction_.reset();
+  });
+  if (outcome == Outcome::acknowledged && work.counts && !work.rolls_back) {
+    ++acknowledged_.counter;
+    acknowledged_.tokens.push_back(token);
+  }
+  return outcome;
+}
+
+Writer::Outcome Writer::run(const Work& work) {
+  begin(work);
+  const Outcome outcome = perform(work);
+  return outcome == Outcome::acknowledged ? end(work) : outcome;
+}
+
+Writers::Writers(const std::vector<std::vector<Work>>& works, const std::string& database)
+    : works_(works), database_(database), writers_(works.size()) {
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    threads_.emplace_back([this, i] { run(i); });
+  }
+}
+
+Writers::~Writers() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    parking_ = true;
+  }
+  changed_.notify_all();
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+}
+
+void Writers::release(const PostgresServer& server) {
+  {
+    const std::lock_guard lock(mutex_);
+    server_ = &server;
+    parking_ = false;
+    ++releases_;
+  }
+  changed_.notify_all();
+}
+
+void Writers::park() {
+  std::unique_lock lock(mutex_);
+  parking_ = true;
+  changed_.wait(lock, [this] { return working_ == 0; });
+}
+
+std::string Writers::failure() {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void Writers::wait_for(std::uint64_t count) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t wanted = transactions_ + count;
+  changed_.wait_for(lock, std::chrono::milliseconds(300),
+                    [&] { return working_ == 0 || transactions_ >= wanted; });
+}
+
+std::vector<Acknowledged> Writers::acknowledged() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Acknowledged> all;
+  for (const auto& writer : writers_) {
+    all.push_back(writer ? writer->acknowledged() : Acknowledged{});
+  }
+  return all;
+}
+
+// A writer that met a closed gate waits for the next release, as do all when they are to park.
+bool Writers::wait_for_release(std::size_t index, std::uint64_t& seen) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return ending_ || (!parking_ && releases_ != seen); });
+  if (ending_) {
+    return false;
+  }
+  seen = releases_;
+  ++working_;
+  const PostgresServer& server = *server_;
+  lock.unlock();
+  postgres::Session session = connect_application(server, database_);
+  if (writers_[index]) {
+    writers_[index]->connect(std::move(session));
+  } else {
+    writers_[index] = std::make_unique<Writer>(static_cast<int>(index), std::move(session));
+  }
+  return true;
+}
+
+void Writers::run(std::size_t index) {
+  std::uint64_t seen = 0;
+  std::size_t next = 0;
+  const std::vector<Work>& works = works_[index];
+  try {
+    while (wait_for_release(index, seen)) {
+      bool closed = works.empty();
+      while (!closed) {
+        closed = writers_[index]->run(works[next++ % works.size()]) == Writer::Outcome::closed;
+        const std::lock_guard lock(mutex_);
+        ++transactions_;
+        changed_.notify_all();
+        closed = closed || parking_ || releases_ != seen;
+      }
+      const std::lock_guard lock(mutex_);
+      --working_;
+      changed_.notify_all();
+    }
+  } catch (const std::exception& error) {
+    const auto* own = dynamic_cast<const Error*>(&error);
+    const std::lock_guard lock(mutex_);
+    failure_ = fmt::format("writer {}: {} {}", index, own ? own->text() : error.what(),
+                           own ? own->sqlstate() : "");
+    --working_;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace crossover::test::property

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fixtures/postgres/server.h"
+#include "integration/property/workload.h"
+
+namespace crossover::test::property {
+
+/// As the application: not a superuser, its own search_path.
+postgres::Session connect_application(const PostgresServer& server, const std::string& database);
+
+/// What one application has been told: its counter's value and its tokens are exactly these.
+struct Acknowledged {
+  int counter = 0;
+  std::vector<int> tokens;
+};
+
+/// One connection that does works and knows what was acknowledged.
+class Writer {
+ public:
+  Writer(int number, postgres::Session session) : number_(number), session_(std::move(session)) {}
+
+  enum class Outcome { acknowledged, refused, closed };
+  /// One transaction. `closed` at a gate; `refused` by a constraint, a deadlock or a serialization
+  /// failure. Whatever else it meets is thrown.
+  Outcome run(const Work& work);
+  /// The same in parts, for a transaction that stays open. After an outcome that is not
+  /// `acknowledged` there is no transaction any more.
+  void begin(const Work& work);
+  Outcome perform(const Work& work);
+  Outcome end(const Work& work);
+
+  const Acknowledged& acknowledged() const { return acknowledged_; }
+  void connect(postgres::Session session) { session_ = std::move(session); }
+
+ private:
+  void perform(const Operation& operation);
+  void count(const Work& work, int token);
+  Outcome attempt(const std::function<void()>& body);
+
+  int number_;
+  postgres::Session session_;
+  std::unique_ptr<postgres::Transaction> transaction_;
+  Acknowledged acknowledged_;
+  int next_token_ = 0;
+  bool counting_ = false;
+};
+
+/// Several of them, each in a thread of its own, until a gate or `park` stops them.
+class Writers {
+ public:
+  Writers(const std::vector<std::vector<Work>>& works, const std::string& database);
+  ~Writers();
+  Writers(const Writers&) = delete;
+  Writers& operator=(const Writers&) = delete;
+
+  /// Lets all go on, on `server`.
+  void release(const PostgresServer& server);
+  /// Returns when nobody has a transaction open.
+  void park();
+  /// What went wrong so far; empty when nothing has.
+  std::string failure();
+  /// Of each writer. They must be parked.
+  std::vector<Acknowledged> acknowledged();
+  /// Returns when `count` more transactions have ended, or a moment later when they are blocked.
+  void wait_for(std::uint64_t count);
+
+ private:
+  void run(std::size_t index);
+  bool wait_for_release(std::size_t index, std::uint64_t& seen);
+
+  const std::vector<std::vector<Work>>& works_;
+  std::string database_;
+  std::vector<std::unique_ptr<Writer>> writers_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  const PostgresServer* server_ = nullptr;
+  std::uint64_t releases_ = 0;
+  std::size_t working_ = 0;
+  bool parking_ = true;
+  bool ending_ = false;
+  std::string failure_;
+  std::uint64_t transactions_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace crossover::test::property

@@ -53,6 +53,22 @@ TEST_CASE("Flyway's history is never carried") {
   CHECK(errors(findings).empty());
 }
 
+TEST_CASE("a table whose key is generated can't be merged, since that column isn't carried") {
+  Table one = table("role");
+  one.columns[0].generated = 's';
+  config::Sync settings;
+  settings.tables["public.role"] = {.policy = Policy::merge};
+  Findings findings;
+  select_tables(with({one}), settings, "", findings);
+  CHECK(errors(findings) ==
+        std::vector<std::string>{"table public.role has the generated column 'id' in its key, so "
+                                 "its rows can't be merged"});
+  findings.clear();
+  const auto tables = select_tables(with({one}), {}, "", findings);
+  CHECK(errors(findings).empty());
+  CHECK(tables.at(0).key_types.at(0).type == "integer");
+}
+
 TEST_CASE("generated columns are not carried, identity columns are") {
   Table one = table("role");
   one.columns[0].identity = 'a';

@@ -31,7 +31,7 @@ TEST_CASE("no trigger definition shows the token") {
 
 TEST_CASE("identifiers are quoted and every function has a pinned search_path") {
   const std::string sql = create_capture_functions_sql(odd());
-  CHECK(sql.find("SELECT \"Key A\" FROM new_rows") != std::string::npos);
+  CHECK(sql.find("SELECT new_rows.\"Key A\" FROM new_rows") != std::string::npos);
   std::size_t functions = 0;
   for (std::size_t at = sql.find("CREATE OR REPLACE FUNCTION"); at != std::string::npos;
        at = sql.find("CREATE OR REPLACE FUNCTION", at + 1)) {

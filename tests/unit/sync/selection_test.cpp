@@ -57,7 +57,7 @@ TEST_CASE("a table whose key is generated can't be merged, since that column isn
   Table one = table("role");
   one.columns[0].generated = 's';
   config::Sync settings;
-  settings.tables["public.role"] = {.policy = Policy::merge};
+  settings.tables["public.role"].policy = Policy::merge;
   Findings findings;
   select_tables(with({one}), settings, "", findings);
   CHECK(errors(findings) ==

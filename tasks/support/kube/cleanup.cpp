@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -12,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int rank_of_workloads = 2;
+
 /// What leads to others goes before what it leads to, and rights go last.
 int rank(const std::string& kind) {
   static const std::map<std::string, int, std::less<>> ranks = {
@@ -20,14 +24,14 @@ int rank(const std::string& kind) {
       {"HTTPRoute", 0},
       {"HorizontalPodAutoscaler", 1},
       {"CronJob", 1},
-      {"DeploymentConfig", 2},
-      {"Deployment", 2},
-      {"StatefulSet", 2},
-      {"DaemonSet", 2},
-      {"Job", 2},
-      {"ReplicaSet", 2},
-      {"ReplicationController", 2},
-      {"Pod", 2},
+      {"DeploymentConfig", rank_of_workloads},
+      {"Deployment", rank_of_workloads},
+      {"StatefulSet", rank_of_workloads},
+      {"DaemonSet", rank_of_workloads},
+      {"Job", rank_of_workloads},
+      {"ReplicaSet", rank_of_workloads},
+      {"ReplicationController", rank_of_workloads},
+      {"Pod", rank_of_workloads},
       {"Service", 4},
       {"NetworkPolicy", 5},
       {"NetworkSecurityPolicy", 5},
@@ -43,6 +47,8 @@ int rank(const std::string& kind) {
   const auto found = ranks.find(kind);
   return found == ranks.end() ? all_others : found->second;
 }
+
+bool runs_pods(const std::string& kind) { return rank(kind) == rank_of_workloads && kind != "Pod"; }
 
 /// Kinds that others make and keep, and mirrors of a kind that is in the list by its own name.
 bool is_left_out(const Resource& resource) {
@@ -86,6 +92,67 @@ void throw_or_skip(const Error& error, const ListRequest& request, Log& log) {
   log.warning("objects of kind {} are left out: {}", request.kind, error.message());
 }
 
+struct Doomed {
+  Ref ref;
+  std::string uid;
+};
+
+/// Asks for the deletion of each; returns those that were there, with their uids.
+std::vector<Doomed> ask_to_go(Client& client, const std::vector<json>& objects, Log& log,
+                              const StopRequest& stop) {
+  std::vector<Doomed> doomed;
+  for (const json& object : objects) {
+    stop.throw_if_requested();
+    const Ref ref = ref_of(object);
+    DeleteOptions options;
+    options.uid = text_at(object, "/metadata/uid");
+    // A workload stays until its pods have ended: they are known by nothing else.
+    options.propagation = runs_pods(ref.kind) ? Propagation::foreground : Propagation::background;
+    try {
+      if (client.remove(ref, options)) {
+        log.info("deleted {}", ref.text());
+        doomed.push_back({ref, options.uid});
+      }
+    } catch (const Error& error) {
+      if (error.http_status() != 409) {
+        throw;
+      }
+      log.info("kept {}: it is another one by now", ref.text());
+    }
+  }
+  return doomed;
+}
+
+void await_gone(Client& client, std::vector<Doomed> left, const Deadline& deadline,
+                Duration timeout, const Clock& clock, const StopRequest& stop) {
+  for (Duration pause = std::chrono::milliseconds(100);;
+       pause = std::min<Duration>(pause * 3 / 2, std::chrono::seconds(1))) {
+    std::vector<Ref> refs;
+    for (const Doomed& one : left) {
+      refs.push_back(one.ref);
+    }
+    const std::vector<std::optional<json>> live = client.find_all(refs);
+    std::vector<Doomed> still;
+    for (std::size_t index = 0; index < left.size(); ++index) {
+      if (live[index] && text_at(*live[index], "/metadata/uid") == left[index].uid) {
+        still.push_back(std::move(left[index]));
+      }
+    }
+    left = std::move(still);
+    if (left.empty()) {
+      return;
+    }
+    stop.throw_if_requested();
+    if (deadline.passed()) {
+      throw Error(ErrorKind::timeout,
+                  fmt::format("unable to delete '{}': it is still there after {:g} s",
+                              left.front().ref.text(), seconds(timeout)),
+                  "something uses it, or a finalizer holds it: see 'oc describe'");
+    }
+    clock.sleep(pause);
+  }
+}
+
 }  // namespace
 
 std::vector<json> select_all_by_label(Client& client, const std::string& label_selector,
@@ -116,52 +183,20 @@ std::vector<json> select_all_by_label(Client& client, const std::string& label_s
 std::vector<Ref> delete_all(Client& client, const std::vector<json>& objects, Duration timeout,
                             const Clock& clock, Log& log, const StopRequest& stop) {
   const Deadline deadline(clock, timeout);
+  std::vector<json> workloads;
+  std::vector<json> used_by_them;
+  std::ranges::partition_copy(
+      objects, std::back_inserter(workloads), std::back_inserter(used_by_them),
+      [](const json& object) { return rank(text_at(object, "/kind")) <= rank_of_workloads; });
   std::vector<Ref> deleted;
-  std::vector<std::string> uids;
-  for (const json& object : objects) {
-    stop.throw_if_requested();
-    const Ref ref = ref_of(object);
-    DeleteOptions options;
-    options.uid = text_at(object, "/metadata/uid");
-    try {
-      if (client.remove(ref, options)) {
-        log.info("deleted {}", ref.text());
-        deleted.push_back(ref);
-        uids.push_back(options.uid);
-      }
-    } catch (const Error& error) {
-      if (error.http_status() != 409) {
-        throw;
-      }
-      log.info("kept {}: it is another one by now", ref.text());
+  for (const std::vector<json>& part : {std::cref(workloads), std::cref(used_by_them)}) {
+    const std::vector<Doomed> doomed = ask_to_go(client, part, log, stop);
+    for (const Doomed& one : doomed) {
+      deleted.push_back(one.ref);
     }
+    await_gone(client, doomed, deadline, timeout, clock, stop);
   }
-  std::vector<Ref> left = deleted;
-  for (Duration pause = std::chrono::milliseconds(100);;
-       pause = std::min<Duration>(pause * 3 / 2, std::chrono::seconds(1))) {
-    const std::vector<std::optional<json>> live = client.find_all(left);
-    std::vector<Ref> still;
-    std::vector<std::string> still_uids;
-    for (std::size_t index = 0; index < left.size(); ++index) {
-      if (live[index] && text_at(*live[index], "/metadata/uid") == uids[index]) {
-        still.push_back(left[index]);
-        still_uids.push_back(uids[index]);
-      }
-    }
-    left = std::move(still);
-    uids = std::move(still_uids);
-    if (left.empty()) {
-      return deleted;
-    }
-    stop.throw_if_requested();
-    if (deadline.passed()) {
-      throw Error(ErrorKind::timeout,
-                  fmt::format("unable to delete '{}': it is still there after {:g} s",
-                              left.front().text(), seconds(timeout)),
-                  "something uses it, or a finalizer holds it: see 'oc describe'");
-    }
-    clock.sleep(pause);
-  }
+  return deleted;
 }
 
 }  // namespace crossover::kube

@@ -18,8 +18,9 @@ namespace crossover::kube {
 std::vector<nlohmann::json> select_all_by_label(Client& client, const std::string& label_selector,
                                                 const std::string& ns, Log& log);
 
-/// Deletes them (background propagation, only if the uid is still the same) and waits until they
-/// are gone. Returns those that were there.
+/// Deletes them (only if the uid is still the same) and waits until they are gone. Workloads and
+/// what leads to them go first, and the rest only when their pods have ended: Services, network
+/// rules, settings and rights are what a pod needs to end well. Returns those that were there.
 std::vector<Ref> delete_all(Client& client, const std::vector<nlohmann::json>& objects,
                             Duration timeout, const Clock& clock, Log& log,
                             const StopRequest& stop);

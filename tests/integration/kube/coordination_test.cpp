@@ -5,6 +5,7 @@
 #include "kube/cleanup.h"
 #include "kube/evidence.h"
 #include "kube/lease.h"
+#include "kube/object.h"
 #include "kube/wait_ready.h"
 
 namespace crossover::kube::testing {
@@ -136,6 +137,35 @@ TEST_CASE("delete by label finds every kind, leaves owned ones to their owner", 
   CHECK(select_all_by_label(client, "app=web", {}, cluster.log()).empty());
   CHECK(client.find({"v1", "ConfigMap", {}, "kept"}));
   CHECK_FALSE(client.remove({"v1", "ConfigMap", {}, "a"}));
+}
+
+TEST_CASE("what pods use is kept until they have ended", "[kube]") {
+  TestCluster cluster;
+  Client& client = cluster.client();
+  const SystemClock clock;
+  const StopRequest stop;
+  nlohmann::json web = deployment("web", 1);
+  // In place of a program that takes its time: nothing runs here.
+  web["spec"]["template"]["metadata"]["finalizers"] = {"crossover.test/ends-slowly"};
+  client.apply_all(std::vector<nlohmann::json>{web, config_map("used", {{"k", "1"}})}, {});
+  const std::string selector = selector_text(at(web, "/spec/selector/matchLabels"));
+  std::vector<nlohmann::json> pods;
+  REQUIRE(poll(clock, stop, std::chrono::seconds(20), std::chrono::milliseconds(100), [&] {
+    pods = client.list("v1", "Pod", selector, {}).items;
+    return pods.size() == 1;
+  }));
+  const std::vector<nlohmann::json> going = {
+      *client.find({"v1", "ConfigMap", {}, "used"}),
+      *client.find({"apps/v1", "Deployment", {}, "web"}),
+  };
+  CHECK(error_of([&] {
+          delete_all(client, going, std::chrono::seconds(2), clock, cluster.log(), stop);
+        }).message() == "unable to delete 'deployment/web': it is still there after 2 s");
+  CHECK(client.find({"v1", "ConfigMap", {}, "used"}));
+  client.patch(ref_of(pods.front()), {{"metadata", {{"finalizers", nullptr}}}});
+  delete_all(client, going, std::chrono::seconds(30), clock, cluster.log(), stop);
+  CHECK_FALSE(client.find({"v1", "ConfigMap", {}, "used"}));
+  CHECK(client.list("v1", "Pod", selector, {}).items.empty());
 }
 
 TEST_CASE("a workload that a quota keeps down is told at once with the quota's words", "[kube]") {

@@ -9,7 +9,7 @@ import workshop
 TARGETS = ['bench_switch']
 SWITCHES = 10
 RATE = 500
-PHASES = ('pause', 'close', 'drain', 'sequences', 'verify', 'open', 'retarget', 'resume')
+PHASES = ('pause', 'lock', 'drain', 'verify', 'sequences', 'close', 'open', 'retarget', 'resume')
 # Rows in all tables together, tables.
 SIZES = ((10_000, 10), (300_000, 10), (5_000_000, 10), (10_000, 100), (10_000, 500))
 

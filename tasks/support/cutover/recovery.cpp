@@ -139,10 +139,15 @@ Recovered recover(const sync::Databases& databases, Fleet& fleet, const Recovery
   const std::string token = sync::new_token();
   FactsReader reader(databases, options.migration);
   Facts facts = reader.read();
-  const std::optional<Side> target = move_under_way(facts);
-  if (target && facts.at(*target).reachable) {
-    Session session = databases.at(*target).open("recover");
-    take_owner_patiently(session, token, options.patience, clock);
+  if (const std::optional<Side> target = move_under_way(facts)) {
+    // The target first: what was under way there decides. Then the source: a former task that holds
+    // its tables locked ends, and one that wakes up late can't close it any more.
+    for (const Side side : {*target, sync::other(*target)}) {
+      if (facts.at(side).reachable) {
+        Session session = databases.at(side).open("recover");
+        take_owner_patiently(session, token, options.patience, clock);
+      }
+    }
     facts = reader.read();
   }
   Recovered recovered{crash_rule(facts, options.initial)};

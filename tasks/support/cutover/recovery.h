@@ -50,10 +50,11 @@ struct Recovered {
 /// holds the cutover's lock on every database that can be reached, with `fleet` fenced by it.
 ///
 /// Takes the owner token in the move's target first, which waits for an open or in-doubt final
-/// transaction (sessions of a task that was stopped in it are ended), reads the gate then, opens
-/// the source's gate where the rule says so, ends other administrators of the poolers, retargets
-/// and resumes. Idempotent; several guards may run it at once. Throws what stood in the way: the
-/// poolers are then as they were or further on.
+/// transaction (sessions of a task that was stopped in it are ended), then in its source, whose
+/// tables such a task may hold locked; reads the gates then, opens the source's gate where the rule
+/// says so, ends other administrators of the poolers, retargets and resumes. Idempotent; several
+/// guards may run it at once. Throws what stood in the way: the poolers are then as they were or
+/// further on.
 Recovered recover(const sync::Databases& databases, Fleet& fleet, const RecoveryOptions& options,
                   const Clock& clock, Log& log);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 
 #include "base/error.h"
 #include "base/stop_point.h"
@@ -180,6 +181,7 @@ class Switch {
       last = drain_->run();
       ++report_.drains;
     } while (last.keys > options_.small_drain || report_.drains < 2);
+    drain_->prepare_finish(token_, options_.sequence_margin, 2 * options_.pause_budget);
     const bool yields = lower_deadlock_timeout(source_);
     require_quiet_source(source_, tables_, options_.pause_budget / 2, yields);
     stop_point("switch-drained");
@@ -227,18 +229,27 @@ class Switch {
     mark("pause");
     stop_point("switch-paused");
     require_lock();
-    sync::close_gate(source_, tables_, token_,
-                     std::max<Duration>(deadline.left() / 2, std::chrono::milliseconds(1)));
-    mark("close");
-    stop_point("switch-closed");
+    sync::GateClosing closing(
+        source_, tables_, token_,
+        std::max<Duration>(deadline.left() / 2, std::chrono::milliseconds(1)));
+    mark("lock");
+    stop_point("switch-source-locked");
+    require_lock();
+    // Nobody can write any more, so the rest is applied while the triggers are being switched. Only
+    // the target's commit has to wait for the source's.
+    std::future<void> closed = std::async(std::launch::async, [&closing] { closing.commit(); });
+    const auto step = [&](std::string_view phase) {
+      mark(phase);
+      in_budget(deadline);
+      require_lock();
+    };
     report_.last_drain =
-        drain_->finish(token_, options_.sequence_margin, [&](std::string_view phase) {
-          mark(phase);
-          if (phase != "open") {
-            in_budget(deadline);
-            require_lock();
-          }
-        });
+        drain_->finish([&](std::string_view phase) { phase == "open" ? mark(phase) : step(phase); },
+                       [&] {
+                         closed.get();
+                         step("close");
+                         stop_point("switch-closed");
+                       });
     stop_point("switch-opened");
   }
 

@@ -27,7 +27,8 @@ struct SwitchOptions {
 
 /// A step of the pause and how long it took.
 struct SwitchPhase {
-  std::string name;  ///< pause, close, drain, sequences, verify, open, retarget, resume
+  /// pause, lock, drain, verify, sequences, close, open, retarget, resume
+  std::string name;
   Clock::Wall start;
   Duration duration{};
 };
@@ -45,11 +46,12 @@ struct SwitchReport {
 /// same with the roles exchanged.
 ///
 /// Under the cutover's lock and with the owner tokens of both databases: records the move in both;
-/// drains until little is left; pauses the poolers; closes the source's gate, which waits for every
-/// transaction that has written there; applies the rest, moves the sequences, compares, opens the
-/// target's gate and commits, in one transaction; retargets the poolers; resumes them. From PAUSE
-/// on everything that fails before that commit puts the service back where it was, and everything
-/// after it goes forward.
+/// drains until little is left; opens the target's gate in a transaction that does not commit yet;
+/// pauses the poolers; locks the source's tables, which waits for every transaction that has
+/// written there; closes the source's gate while it applies the rest, compares and moves the
+/// sequences in the target's transaction; commits that once the source is closed; retargets the
+/// poolers; resumes them. From PAUSE on everything that fails before that commit puts the service
+/// back where it was, and everything after it goes forward.
 ///
 /// Errors: Error{timeout} when the pause budget was used up, the service then runs where it did;
 /// Error{precondition} when a guard speaks against it; Error{locked}; with SQLSTATE 08007 when the
@@ -57,9 +59,9 @@ struct SwitchReport {
 /// when it answers. Not thread-safe.
 ///
 /// Stop points, in order: switch-locked, switch-owner-taken, switch-recorded, switch-drained,
-/// switch-paused, switch-closed, (in the drain: drain-read, drain-applied), switch-before-commit,
-/// switch-committed, switch-opened, switch-retargeted, switch-resumed, switch-cleared. In a
-/// recovery: recover-before-reopen, recover-before-resume.
+/// switch-paused, switch-source-locked, (in the drain: drain-read, drain-applied), switch-closed,
+/// switch-before-commit, switch-committed, switch-opened, switch-retargeted, switch-resumed,
+/// switch-cleared. In a recovery: recover-before-reopen, recover-before-resume.
 SwitchReport run_switch(const sync::Databases& databases, Fleet& fleet,
                         const SwitchOptions& options, const Clock& clock, Log& log,
                         const StopRequest& stop);

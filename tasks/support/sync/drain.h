@@ -47,14 +47,23 @@ class Drain {
   /// One drain, committed.
   DrainReport run();
 
-  /// The last drain of a switch. Begins the target's transaction, fenced by `owner`, applies what
-  /// is left, compares every applied row with the source's, moves sequences ahead by
-  /// `sequence_margin`, opens the target's gate and commits. The source's gate must be closed. If
-  /// anything throws, nothing has happened on the target, unless the error's SQLSTATE is 08007:
-  /// then the commit is in doubt and only the gate says what is so. `phase` is called at each
-  /// step's end with its name, for the timings.
-  DrainReport finish(std::string_view owner, std::int64_t sequence_margin,
-                     const std::function<void(std::string_view)>& phase);
+  /// Everything of a switch's last drain that can be done while the service still writes to the
+  /// source: moves sequences ahead by `sequence_margin`; begins the target's transaction, in which
+  /// it locks all tables, checks `owner` and opens the gate, which nobody sees before the commit;
+  /// has both servers plan what is likely to be needed; applies what there is until now. From here
+  /// on whoever wants to take the target over waits for this transaction's end. `patience` is for
+  /// each of its locks, and how long it may idle. Ends with `finish`, `rollback` or the next `run`.
+  void prepare_finish(std::string_view owner, std::int64_t sequence_margin, Duration patience);
+
+  /// The rest, after prepare_finish: applies what is left, compares every row applied with the
+  /// source's, makes sure that the schema has not changed, moves the sequences that have gone on,
+  /// calls `before_commit` and commits. Nobody may be able to write to the source any more (a
+  /// closed gate, or the locks of a GateClosing), and when `before_commit` returns its gate must be
+  /// closed. If anything throws, nothing has happened on the target, unless the error's SQLSTATE is
+  /// 08007: then the commit is in doubt and only the gate says what is so. `phase` is called at
+  /// each step's end with its name, for the timings: drain, verify, sequences, open.
+  DrainReport finish(const std::function<void(std::string_view)>& phase,
+                     const std::function<void()>& before_commit);
 
   /// Captured entries that the target does not have yet.
   std::uint64_t lag();

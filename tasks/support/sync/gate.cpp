@@ -32,24 +32,25 @@ std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::str
   return sql;
 }
 
-// One transaction in one message: lock everything, make sure that we are still the owner, switch
-// the triggers. A batch can't look at a result, so a lost ownership is made an error by dividing by
-// the number of rows.
-void switch_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
-                 Duration lock_timeout, std::string_view mode) {
+// Locks every relation, then makes sure that we are still the owner. A batch can't look at a
+// result, so a lost ownership is made an error by dividing by the number of rows.
+std::string lock_sql(const std::vector<SyncedTable>& tables, std::string_view owner,
+                     Duration lock_timeout) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
   const std::string list = relation_list(tables);
+  return fmt::format(
+      "SET LOCAL lock_timeout = {};\n"
+      "{}"
+      "SELECT name FROM crossover.migration WHERE owner_token = {} FOR UPDATE;\n"
+      "SELECT 1 / count(*) FROM crossover.migration WHERE owner_token = {};\n",
+      millis, list.empty() ? "" : "LOCK TABLE " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
+      postgres::quote_literal(owner), postgres::quote_literal(owner));
+}
+
+// Runs a part of a gate's transaction; when that fails nothing is left open.
+void run_gate_sql(Session& session, const std::string& sql) {
   try {
-    session.batch(fmt::format(
-        "BEGIN;\n"
-        "SET LOCAL lock_timeout = {};\n"
-        "{}"
-        "SELECT name FROM crossover.migration WHERE owner_token = {} FOR UPDATE;\n"
-        "SELECT 1 / count(*) FROM crossover.migration WHERE owner_token = {};\n"
-        "{}COMMIT;",
-        millis, list.empty() ? "" : "LOCK TABLE " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
-        postgres::quote_literal(owner), postgres::quote_literal(owner),
-        switch_triggers_sql(tables, mode)));
+    session.batch(sql);
   } catch (Error& error) {
     if (!session.broken() && session.in_transaction()) {
       session.batch("ROLLBACK");
@@ -63,6 +64,13 @@ void switch_gate(Session& session, const std::vector<SyncedTable>& tables, std::
     error.add_context("gate");
     throw;
   }
+}
+
+// One transaction in one message.
+void switch_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
+                 Duration lock_timeout, std::string_view mode) {
+  run_gate_sql(session, fmt::format("BEGIN;\n{}{}COMMIT;", lock_sql(tables, owner, lock_timeout),
+                                    switch_triggers_sql(tables, mode)));
 }
 
 }  // namespace
@@ -107,8 +115,31 @@ void open_gate(Session& session, const std::vector<SyncedTable>& tables, std::st
   switch_gate(session, tables, owner, lock_timeout, "DISABLE");
 }
 
-std::string open_gate_sql(const std::vector<SyncedTable>& tables) {
-  return switch_triggers_sql(tables, "DISABLE");
+void open_gate_in_transaction(Session& session, const std::vector<SyncedTable>& tables,
+                              std::string_view owner, Duration lock_timeout) {
+  run_gate_sql(session,
+               lock_sql(tables, owner, lock_timeout) + switch_triggers_sql(tables, "DISABLE"));
 }
+
+GateClosing::GateClosing(Session& session, const std::vector<SyncedTable>& tables,
+                         std::string_view owner, Duration lock_timeout)
+    : session_(session), close_sql_(switch_triggers_sql(tables, "ENABLE ALWAYS") + "COMMIT;") {
+  // Between its two messages this session holds locks that the service would wait for.
+  run_gate_sql(session_, "BEGIN;\nSET LOCAL idle_in_transaction_session_timeout = 1000;\n" +
+                             lock_sql(tables, owner, lock_timeout));
+}
+
+GateClosing::~GateClosing() {
+  if (session_.broken() || !session_.in_transaction()) {
+    return;
+  }
+  try {
+    session_.batch("ROLLBACK");
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+    // A connection that is lost here has rolled back by itself.
+  }
+}
+
+void GateClosing::commit() { run_gate_sql(session_, close_sql_); }
 
 }  // namespace crossover::sync

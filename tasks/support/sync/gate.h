@@ -35,8 +35,30 @@ void close_gate(postgres::Session& session, const std::vector<SyncedTable>& tabl
 void open_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
                std::string_view owner, Duration lock_timeout);
 
-/// The statements that open the gate, for the transaction that applies the last rows; the caller
-/// fences and commits.
-std::string open_gate_sql(const std::vector<SyncedTable>& tables);
+/// The same inside the caller's transaction, which becomes the owner's from here on: nothing is to
+/// be seen of it until that commits. An error has ended the transaction.
+void open_gate_in_transaction(postgres::Session& session, const std::vector<SyncedTable>& tables,
+                              std::string_view owner, Duration lock_timeout);
+
+/// Closes the gate in two steps, for a switch: what has to come after the last write need not wait
+/// for the triggers of all tables. The constructor locks every table, as close_gate does, and
+/// checks the owner: from then on nobody can write and every transaction that has written is over,
+/// so any later snapshot shows all there will be. `commit` switches the triggers and commits; only
+/// after it has returned may another gate open. An object that goes without it has closed nothing.
+/// Errors as of close_gate. Borrows the session.
+class GateClosing {
+ public:
+  GateClosing(postgres::Session& session, const std::vector<SyncedTable>& tables,
+              std::string_view owner, Duration lock_timeout);
+  ~GateClosing();
+  GateClosing(const GateClosing&) = delete;
+  GateClosing& operator=(const GateClosing&) = delete;
+  /// May run in another thread than the rest, if that one leaves the session alone meanwhile.
+  void commit();
+
+ private:
+  postgres::Session& session_;
+  std::string close_sql_;
+};
 
 }  // namespace crossover::sync

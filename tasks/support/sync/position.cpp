@@ -53,13 +53,14 @@ SourceState lock_position(Session& target, Direction direction) {
           std::string(rows.text(0, 3))};
 }
 
-void move_position(Session& target, Direction direction, const std::string& snapshot,
-                   std::uint64_t rows) {
-  target.query(
+postgres::Statement move_position_statement(Direction direction, const std::string& snapshot,
+                                            std::uint64_t rows) {
+  return {
       "UPDATE crossover.position SET snapshot = $2::txid_snapshot, "
       "drained_at = clock_timestamp(), drained_rows = drained_rows + $3::bigint "
       "WHERE direction = $1",
-      {std::string(name(direction)), snapshot, std::to_string(rows)});
+      {std::string(name(direction)), snapshot, std::to_string(rows)},
+      {}};
 }
 
 void require_same_source(Session& source, Session& target, Direction direction,

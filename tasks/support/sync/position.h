@@ -32,9 +32,10 @@ void write_position(postgres::Session& target, Direction direction, const Source
 /// when there is none.
 SourceState lock_position(postgres::Session& target, Direction direction);
 
-/// Moves it, inside the transaction that applied the rows.
-void move_position(postgres::Session& target, Direction direction, const std::string& snapshot,
-                   std::uint64_t rows);
+/// Moves it, inside the transaction that applied the rows. Where there are several in one
+/// transaction, their rows are added up.
+postgres::Statement move_position_statement(Direction direction, const std::string& snapshot,
+                                            std::uint64_t rows);
 
 /// Throws Error{precondition} with what has changed when `now` is not the source that `before` was.
 void require_same_source(postgres::Session& source, postgres::Session& target, Direction direction,

@@ -40,22 +40,6 @@ std::int64_t stepped(const SequenceValue& bounds, std::int64_t value, std::int64
   return std::clamp(moved, bounds.minimum, bounds.maximum);
 }
 
-// One row for each of `sequences`, in their order.
-Rows last_values(Session& session, const std::vector<SequenceValue>& sequences) {
-  std::vector<std::string> names;
-  for (const SequenceValue& value : sequences) {
-    names.push_back(value.sequence.quoted());
-  }
-  return session.query(
-      "SELECT pg_sequence_last_value(s::regclass) FROM unnest($1::text[]) WITH ORDINALITY AS u(s, "
-      "n) ORDER BY n",
-      {text_array(names)});
-}
-
-std::optional<std::int64_t> optional_int64(const Rows& rows, std::size_t row) {
-  return rows.is_null(row, 0) ? std::nullopt : std::optional(rows.int64(row, 0));
-}
-
 }  // namespace
 
 std::vector<SequenceValue> read_sequence_values(Session& session,
@@ -131,19 +115,35 @@ SequencePairs::SequencePairs(Session& source, Session& target,
   }
 }
 
-int SequencePairs::advance(Session& source, Session& target, std::int64_t margin) const {
-  if (targets_.empty()) {
-    return 0;
+SequencePairs::Values SequencePairs::last_values(Session& session,
+                                                 const std::vector<SequenceValue>& sequences) {
+  Values values;
+  if (sequences.empty()) {
+    return values;
   }
-  const Rows from = last_values(source, sources_);
-  const Rows to = last_values(target, targets_);
+  std::vector<std::string> names;
+  for (const SequenceValue& value : sequences) {
+    names.push_back(value.sequence.quoted());
+  }
+  const Rows rows = session.query(
+      "SELECT pg_sequence_last_value(s::regclass) FROM unnest($1::text[]) WITH ORDINALITY AS u(s, "
+      "n) ORDER BY n",
+      {text_array(names)});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    values.push_back(rows.is_null(i, 0) ? std::nullopt : std::optional(rows.int64(i, 0)));
+  }
+  return values;
+}
+
+int SequencePairs::advance(Session& target, const Values& from, const Values& to,
+                           std::int64_t margin) const {
   std::vector<std::string> names;
   std::vector<std::string> values;
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     SequenceValue ahead = sources_[i];
     SequenceValue behind = targets_[i];
-    ahead.last_value = optional_int64(from, i);
-    behind.last_value = optional_int64(to, i);
+    ahead.last_value = from.at(i);
+    behind.last_value = to.at(i);
     if (const auto wanted = advanced_value(ahead, behind, margin)) {
       names.push_back(behind.sequence.quoted());
       values.push_back(std::to_string(*wanted));

@@ -36,15 +36,25 @@ std::optional<std::int64_t> advanced_value(const SequenceValue& source, const Se
 /// column), looked up once, so that in a switch only their values are asked for.
 class SequencePairs {
  public:
+  /// A value for each pair, in their order; nothing where the sequence was never called.
+  using Values = std::vector<std::optional<std::int64_t>>;
+
   SequencePairs(postgres::Session& source, postgres::Session& target,
                 const std::vector<SyncedTable>& tables);
 
+  /// Where they stand now. Any session of that side. Throws SQLSTATE 42P01 when a sequence has gone
+  /// meanwhile.
+  Values source_values(postgres::Session& source) const { return last_values(source, sources_); }
+  Values target_values(postgres::Session& target) const { return last_values(target, targets_); }
+
   /// Moves every sequence of the target that stands behind. setval() is not undone by a rollback,
-  /// which only leaves a gap. Returns how many were moved. The sessions may be others than those
-  /// that the pairs were looked up with. Throws SQLSTATE 42P01 when a sequence has gone meanwhile.
-  int advance(postgres::Session& source, postgres::Session& target, std::int64_t margin) const;
+  /// which only leaves a gap. Returns how many were moved.
+  int advance(postgres::Session& target, const Values& from, const Values& to,
+              std::int64_t margin) const;
 
  private:
+  static Values last_values(postgres::Session& session,
+                            const std::vector<SequenceValue>& sequences);
   std::vector<SequenceValue> sources_;
   std::vector<SequenceValue> targets_;
 };

@@ -27,6 +27,13 @@ std::string quoted_list(const std::vector<std::string>& names) {
                 [](const std::string& name, std::size_t) { return quote_identifier(name); });
 }
 
+/// t."a", t."b": the carried columns.
+std::string carried_columns(const SyncedTable& table) {
+  return joined(table.columns, ", ", [](const std::string& column, std::size_t) {
+    return "t." + quote_identifier(column);
+  });
+}
+
 // What S1 (the reading transaction's own snapshot) sees of the log and `snapshot` did not. Only
 // entries from the xmin of `snapshot` on can be among them, which is what the log's index is for.
 std::string since(std::string_view snapshot) {
@@ -50,10 +57,16 @@ std::string key_match(const SyncedTable& table, std::string_view expression) {
   });
 }
 
+// The inner query is kept apart by its OFFSET, so that it is an index scan for each logged key
+// whatever the planner believes: the cost follows the number of changes, never the table's size,
+// and one plan serves for all snapshots. The log's columns have the type and collation of the key,
+// so a row is found once.
 std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
-  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} AS l WHERE {} AND {})",
-                     column_list(table), table.table.quoted(), log_name(table), since(snapshot),
-                     key_match(table, "l.k{0}"));
+  return fmt::format(
+      "SELECT r.* FROM (SELECT DISTINCT {} FROM {} WHERE {}) AS k, "
+      "LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r",
+      log_keys(table), log_name(table), since(snapshot), carried_columns(table),
+      table.table.quoted(), key_match(table, "k.k{0}"));
 }
 
 /// unnest($1::text[], $2::text[]) AS u(v1, v2)
@@ -97,7 +110,20 @@ std::string logged_keys_sql(const SyncedTable& table, int limit) {
       table.keyless() ? "" : ", ", log_keys(table), log_name(table), since("$1"), limit);
 }
 
-std::string logged_rows_sql(const SyncedTable& table) { return rows_since(table, "$1"); }
+std::string logged_rows_sql(const SyncedTable& table, int limit) {
+  return fmt::format("{} LIMIT {}", rows_since(table, "$1"), limit);
+}
+
+std::string changed_tables_sql(const std::vector<SyncedTable>& tables, std::size_t begin,
+                               std::size_t end) {
+  std::string sql;
+  for (std::size_t i = begin; i < end; ++i) {
+    sql += fmt::format("{}SELECT {} AS id WHERE EXISTS (SELECT FROM {} WHERE {})",
+                       i == begin ? "" : " UNION ALL ", tables.at(i).id, log_name(tables.at(i)),
+                       since("$1"));
+  }
+  return sql;
+}
 
 std::string logged_count_sql(const SyncedTable& table) {
   return fmt::format("SELECT count(*) FROM {} WHERE {}", log_name(table), since("$1"));
@@ -151,11 +177,8 @@ std::string insert_rows_sql(const SyncedTable& table) {
 }
 
 std::string select_keys_sql(const SyncedTable& table) {
-  const std::string columns = joined(
-      table.columns, ", ",
-      [](const std::string& column, std::size_t) { return "t." + quote_identifier(column); });
-  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {})", columns,
-                     table.table.quoted(), unnested(table.key.size()),
+  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {})",
+                     carried_columns(table), table.table.quoted(), unnested(table.key.size()),
                      key_match(table, "u.v{0}::{1}"));
 }
 

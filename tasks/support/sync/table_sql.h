@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "sync/copy_plan.h"
 #include "sync/synced_table.h"
@@ -21,8 +23,12 @@ std::string key_columns(const SyncedTable& table);
 /// Source. $1 the snapshot S0 as text; the keys logged since and, in the first column, whether the
 /// whole table may have changed. At most `limit` rows.
 std::string logged_keys_sql(const SyncedTable& table, int limit);
-/// Source. $1 S0; the present rows of those keys.
-std::string logged_rows_sql(const SyncedTable& table);
+/// Source. $1 S0; the present rows of those keys, at most `limit`.
+std::string logged_rows_sql(const SyncedTable& table, int limit);
+/// Source. $1 S0; the ids of those of `tables` from `begin` up to `end` that have anything logged
+/// since: a row each.
+std::string changed_tables_sql(const std::vector<SyncedTable>& tables, std::size_t begin,
+                               std::size_t end);
 /// Source. $1 S0; how many entries were logged since.
 std::string logged_count_sql(const SyncedTable& table);
 /// The same, and their size in bytes.

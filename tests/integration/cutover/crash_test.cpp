@@ -6,6 +6,13 @@
 namespace crossover::test {
 namespace {
 
+std::string owner(Service& service, Side side) {
+  return std::string(service.server(side)
+                         .connect("app")
+                         .query("SELECT owner_token FROM crossover.migration")
+                         .text(0, 0));
+}
+
 TEST_CASE("killed at any boundary, the guards alone bring the service back, and a rerun ends it") {
   Service service(2);
   Writers writers(service, 9, std::chrono::milliseconds(40));
@@ -14,9 +21,9 @@ TEST_CASE("killed at any boundary, the guards alone bring the service back, and 
   REQUIRE(writers.wait_for(30, std::chrono::seconds(60)));
   Side to = Side::new_side;
   for (const std::string point :
-       {"switch-owner-taken", "switch-recorded", "switch-drained", "switch-paused", "switch-closed",
-        "switch-before-commit", "switch-committed", "switch-opened", "switch-retargeted",
-        "switch-resumed"}) {
+       {"switch-owner-taken", "switch-recorded", "switch-drained", "switch-paused",
+        "switch-source-locked", "switch-closed", "switch-before-commit", "switch-committed",
+        "switch-opened", "switch-retargeted", "switch-resumed"}) {
     INFO(point);
     Process task(switch_of(service, std::string(sync::name(to))), point + ":kill");
     CHECK(WIFSIGNALED(task.wait()));
@@ -42,7 +49,8 @@ TEST_CASE("a task that was stopped in the pause and wakes up late changes nothin
   Writers writers(service, 6, std::chrono::milliseconds(40));
   const Process guard(guard_of(service, 0), {});
   REQUIRE(writers.wait_for(20, std::chrono::seconds(60)));
-  for (const std::string point : {"switch-paused", "switch-closed", "switch-before-commit"}) {
+  for (const std::string point :
+       {"switch-paused", "switch-source-locked", "switch-closed", "switch-before-commit"}) {
     INFO(point);
     Process task(switch_of(service, "new"), point + ":stop");
     REQUIRE(WIFSTOPPED(task.wait()));
@@ -51,6 +59,8 @@ TEST_CASE("a task that was stopped in the pause and wakes up late changes nothin
     std::cout << point << " stopped: back on the " << sync::name(live) << " database after " << took
               << " s\n";
     CHECK(live == Side::old_side);
+    // What the task may do when it wakes up is fenced on both sides, wherever it was.
+    CHECK(owner(service, Side::old_side) == owner(service, Side::new_side));
     REQUIRE(writers.wait_for(10, std::chrono::seconds(30)));
     task.wake();
     CHECK(WEXITSTATUS(task.wait()) != 0);

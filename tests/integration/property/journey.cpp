@@ -338,6 +338,7 @@ class Journey {
       }
     }
     drain().run();
+    drain().prepare_finish(owner_, 100, std::chrono::seconds(60));
     postgres::Session source = open(live_);
     retry(
         clock_, stop_, RetryPolicy{.budget = std::chrono::seconds(30)},
@@ -345,7 +346,7 @@ class Journey {
           return error.sqlstate() == "55P03" || error.sqlstate() == "40P01";
         },
         [&] { sync::close_gate(source, tables_, owner_, std::chrono::milliseconds(200)); });
-    drain().finish(owner_, 100, [](std::string_view) {});
+    drain().finish([](std::string_view) {}, [] {});
   }
 
   void expect_equal(std::string_view when) {

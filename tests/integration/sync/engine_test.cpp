@@ -50,12 +50,13 @@ void require_nothing_lost(const PostgresServer& server, const Writers& writers) 
 
 void move(World& world, Direction direction, Drain& drainer) {
   postgres::Session source = world.databases.at(sync::source(direction)).open("gate");
+  drainer.prepare_finish(world.owner, 100, std::chrono::seconds(90));
   // Below deadlock_timeout, as the cutover does: an attempt that meets a writer's locks gives way.
   retry(
       world.clock, world.stop, RetryPolicy{.budget = std::chrono::seconds(60)},
       [](const Error& error) { return error.sqlstate() == "55P03"; },
       [&] { close_gate(source, world.tables, world.owner, std::chrono::milliseconds(200)); });
-  drainer.finish(world.owner, 100, [](std::string_view) {});
+  drainer.finish([](std::string_view) {}, [] {});
 }
 
 }  // namespace

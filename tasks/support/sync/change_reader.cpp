@@ -1,0 +1,243 @@
+#include "sync/change_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "sync/fingerprint.h"
+#include "sync/table_sql.h"
+#include "sync/trigger_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+using postgres::Statement;
+
+// A statement over all logs at once grows faster than their number, so it takes some at a time.
+constexpr std::size_t logs_in_a_statement = 100;
+
+// The logs' statements must use the logs' index whatever the planner believes of a log without
+// statistics: a drain's cost follows the number of changes. Then the plan is the same for every
+// snapshot, so it is made once.
+constexpr std::string_view plan_by_log_index =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET plan_cache_mode = force_generic_plan";
+
+constexpr auto state_statement = "source_state";
+
+std::string key_statement(const SyncedTable& table) { return fmt::format("keys_{}", table.id); }
+std::string row_statement(const SyncedTable& table) { return fmt::format("rows_{}", table.id); }
+std::string count_statement(const SyncedTable& table) { return fmt::format("count_{}", table.id); }
+
+Statement run_since(std::string name, const std::string& since) {
+  return {{}, {since}, std::move(name)};
+}
+
+SourceState source_state(const Rows& rows) {
+  return {
+      std::string(rows.text(0, 0)), std::string(rows.text(0, 1)), std::string(rows.text(0, 2)), {}};
+}
+
+bool contains(const std::vector<const SyncedTable*>& tables, const SyncedTable& table) {
+  return std::find(tables.begin(), tables.end(), &table) != tables.end();
+}
+
+// The statements that read the changes of `tables`.
+std::vector<Statement> changes_of(const std::vector<const SyncedTable*>& tables,
+                                  const Since& since) {
+  std::vector<Statement> statements;
+  for (const SyncedTable* table : tables) {
+    statements.push_back(run_since(key_statement(*table), since.of(*table)));
+    if (!table->keyless()) {
+      statements.push_back(run_since(row_statement(*table), since.of(*table)));
+    }
+  }
+  return statements;
+}
+
+// What they answered, from `next` on.
+void add_batches(const std::vector<const SyncedTable*>& tables, const Since& since,
+                 const std::vector<Rows>& answers, std::size_t next,
+                 std::vector<TableBatch>& batches) {
+  for (const SyncedTable* table : tables) {
+    TableBatch batch = plan_batch(*table, since.of(*table), answers.at(next++));
+    if (!table->keyless()) {
+      batch.rows = answers.at(next++);
+    }
+    if (batch.carry != Carry::nothing) {
+      batches.push_back(std::move(batch));
+    }
+  }
+}
+
+}  // namespace
+
+const std::string& Since::of(const SyncedTable& table) const {
+  const auto found = copy.find(table.id);
+  return found == copy.end() ? position : found->second;
+}
+
+ChangeReader::ChangeReader(Session session, const std::vector<SyncedTable>& tables)
+    : tables_(tables), session_(std::move(session)) {
+  session_.batch(plan_by_log_index);
+  prepare();
+}
+
+void ChangeReader::prepare() {
+  session_.prepare(state_statement, source_state_sql());
+  for (std::size_t begin = 0; begin < tables_.size(); begin += logs_in_a_statement) {
+    changed_statements_.push_back(fmt::format("changed_{}", begin));
+    session_.prepare(
+        changed_statements_.back(),
+        changed_tables_sql(tables_, begin, std::min(begin + logs_in_a_statement, tables_.size())));
+  }
+  for (const SyncedTable& table : tables_) {
+    session_.prepare(key_statement(table), logged_keys_sql(table, most_keys_in_memory + 1));
+    session_.prepare(count_statement(table), logged_count_sql(table));
+    if (!table.keyless()) {
+      session_.prepare(row_statement(table), logged_rows_sql(table, most_keys_in_memory + 1));
+    }
+  }
+}
+
+void ChangeReader::begin() {
+  transaction_.reset();
+  forget_ahead();
+  transaction_.emplace(session_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+}
+
+std::vector<Statement> ChangeReader::changed_since(const std::string& snapshot) const {
+  std::vector<Statement> statements;
+  for (const std::string& name : changed_statements_) {
+    statements.push_back(run_since(name, snapshot));
+  }
+  return statements;
+}
+
+// The tables whose ids stand in those answers, from `first` on, that `changed_since` got.
+std::vector<const SyncedTable*> ChangeReader::named(const std::vector<Rows>& answers,
+                                                    std::size_t first) const {
+  std::set<std::int64_t> ids;
+  for (std::size_t i = 0; i < changed_statements_.size(); ++i) {
+    const Rows& rows = answers.at(first + i);
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+      ids.insert(rows.int64(row, 0));
+    }
+  }
+  std::vector<const SyncedTable*> found;
+  for (const SyncedTable& table : tables_) {
+    if (ids.contains(table.id)) {
+      found.push_back(&table);
+    }
+  }
+  return found;
+}
+
+std::vector<Rows> ChangeReader::look_with(const Since& since, const std::vector<Statement>& more) {
+  std::vector<Statement> statements = changed_since(since.position);
+  statements.insert(statements.begin(), {{}, {}, state_statement});
+  statements.insert(statements.end(), more.begin(), more.end());
+  std::vector<Rows> answers = session_.pipeline(statements);
+  changed_ = named(answers, 1);
+  for (const SyncedTable& table : tables_) {
+    if (since.copy.contains(table.id) && !contains(changed_, table)) {
+      changed_.push_back(&table);
+    }
+  }
+  return answers;
+}
+
+SourceState ChangeReader::look(const Since& since, bool with_fingerprint) {
+  std::vector<Statement> more;
+  if (with_fingerprint) {
+    more.push_back({fingerprint_sql(tables_), {}, {}});
+  }
+  const std::vector<Rows> answers = look_with(since, more);
+  SourceState state = source_state(answers[0]);
+  if (with_fingerprint) {
+    state.fingerprint = answers.back().text(0, 0);
+  }
+  return state;
+}
+
+SourceState ChangeReader::look_and_read(const Since& since) {
+  read_ahead_ = std::move(changed_);
+  const std::vector<Rows> answers = look_with(since, changes_of(read_ahead_, since));
+  add_batches(read_ahead_, since, answers, 1 + changed_statements_.size(), ahead_);
+  return source_state(answers[0]);
+}
+
+std::vector<TableBatch> ChangeReader::read(const Since& since) {
+  std::vector<const SyncedTable*> rest;
+  for (const SyncedTable* table : changed_) {
+    if (!contains(read_ahead_, *table)) {
+      rest.push_back(table);
+    }
+  }
+  std::vector<TableBatch> batches = std::move(ahead_);
+  forget_ahead();
+  add_batches(rest, since, session_.pipeline(changes_of(rest, since)), 0, batches);
+  return batches;
+}
+
+void ChangeReader::forget_ahead() {
+  read_ahead_.clear();
+  ahead_.clear();
+}
+
+void ChangeReader::end() {
+  if (transaction_) {
+    transaction_->commit();
+    transaction_.reset();
+  }
+}
+
+std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
+  constexpr auto everything = "1:1:";
+  std::vector<const SyncedTable*> logged = named(session_.pipeline(changed_since(everything)), 0);
+  std::string sql;
+  for (const SyncedTable* table : logged) {
+    sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", key_statement(*table), everything);
+    if (!table->keyless()) {
+      sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", row_statement(*table), everything);
+    }
+  }
+  session_.batch(sql);
+  return logged;
+}
+
+std::uint64_t ChangeReader::lag(const Since& since) {
+  std::vector<Statement> statements;
+  for (const SyncedTable& table : tables_) {
+    statements.push_back(run_since(count_statement(table), since.of(table)));
+  }
+  std::uint64_t entries = 0;
+  for (const Rows& rows : session_.pipeline(statements)) {
+    entries += static_cast<std::uint64_t>(rows.int64(0, 0));
+  }
+  return entries;
+}
+
+std::uint64_t ChangeReader::purge(const std::string& covered, const Since& since) {
+  std::vector<Statement> statements;
+  for (const SyncedTable& table : tables_) {
+    if (!since.copy.contains(table.id)) {
+      statements.push_back(
+          {fmt::format("DELETE FROM {} WHERE txid < txid_snapshot_xmin($1::txid_snapshot)",
+                       log_name(table)),
+           {covered},
+           {}});
+    }
+  }
+  std::uint64_t deleted = 0;
+  for (const Rows& rows : session_.pipeline(statements)) {
+    deleted += rows.affected();
+  }
+  return deleted;
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postgres/session.h"
+#include "sync/drain_batch.h"
+#include "sync/position.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// From which snapshot on each table's log has not been drained yet.
+struct Since {
+  std::string position;             ///< S0
+  std::map<int, std::string> copy;  ///< of tables that were copied and not drained since, by id
+  const std::string& of(const SyncedTable& table) const;
+};
+
+/// The source's side of a drain: one session, whose statements are prepared, and the snapshot S1
+/// that everything is read in. Only tables that have something new in their logs cost anything.
+/// Not thread-safe.
+class ChangeReader {
+ public:
+  /// `tables` is borrowed.
+  ChangeReader(postgres::Session session, const std::vector<SyncedTable>& tables);
+
+  /// Begins a transaction, whose snapshot is taken by the first `look`; one that was open is ended.
+  void begin();
+  /// What the source is, and which tables have anything new since; all for `read`. The fingerprint
+  /// is left empty unless it is asked for.
+  SourceState look(const Since& since, bool with_fingerprint);
+  /// The same without the fingerprint, and reads the changes of those tables that the last look had
+  /// found in the same round trip: they are likely to have more.
+  SourceState look_and_read(const Since& since);
+  /// The changes of the tables that the last look found.
+  std::vector<TableBatch> read(const Since& since);
+  /// Ends the transaction; nothing when none is open.
+  void end();
+  void abandon() noexcept { transaction_.reset(); }
+
+  /// Has the server plan what the next drain is likely to need, so that it costs no planning then:
+  /// the statements of all tables that stand in their logs. Returns those.
+  std::vector<const SyncedTable*> plan_ahead();
+
+  /// Entries that are logged and not drained.
+  std::uint64_t lag(const Since& since);
+  /// Deletes what was logged before `covered`; tables that wait for their first drain keep all.
+  std::uint64_t purge(const std::string& covered, const Since& since);
+
+  postgres::Session& session() { return session_; }
+
+ private:
+  void prepare();
+  void forget_ahead();
+  std::vector<postgres::Statement> changed_since(const std::string& snapshot) const;
+  std::vector<const SyncedTable*> named(const std::vector<postgres::Rows>& answers,
+                                        std::size_t first) const;
+  std::vector<postgres::Rows> look_with(const Since& since,
+                                        const std::vector<postgres::Statement>& more);
+
+  const std::vector<SyncedTable>& tables_;
+  postgres::Session session_;
+  std::vector<std::string> changed_statements_;
+  std::optional<postgres::Transaction> transaction_;
+  std::vector<const SyncedTable*> changed_;
+  std::vector<const SyncedTable*> read_ahead_;
+  std::vector<TableBatch> ahead_;  ///< of read_ahead_
+};
+
+}  // namespace crossover::sync

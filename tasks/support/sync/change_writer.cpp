@@ -1,0 +1,213 @@
+#include "sync/change_writer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/error.h"
+#include "sync/row_digest.h"
+#include "sync/table_sql.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+using postgres::Statement;
+
+// By the key's index whatever the planner believes of a table without statistics. A table may grow
+// from nothing while it is being drained to, so each statement is planned for what it finds.
+constexpr std::string_view plan_by_key_index =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET plan_cache_mode = force_custom_plan";
+
+std::string delete_statement(const SyncedTable& table) {
+  return fmt::format("delete_{}", table.id);
+}
+std::string insert_statement(const SyncedTable& table) {
+  return fmt::format("insert_{}", table.id);
+}
+std::string select_statement(const SyncedTable& table) {
+  return fmt::format("select_{}", table.id);
+}
+
+Statement prepared(std::string name, std::vector<postgres::Param> params) {
+  return {{}, std::move(params), std::move(name)};
+}
+
+std::vector<postgres::Param> as_params(const std::vector<std::string>& arrays) {
+  return {arrays.begin(), arrays.end()};
+}
+
+// Bytes straight from one server to the other.
+std::uint64_t pipe_copy(Session& source, const std::string& out_sql, Session& target,
+                        const std::string& in_sql) {
+  postgres::CopyOut out = source.copy_out(out_sql);
+  postgres::CopyIn in = target.copy_in(in_sql);
+  for (std::string_view chunk; out.read(chunk);) {
+    in.write(chunk);
+  }
+  return in.finish();
+}
+
+void require_equal(const SyncedTable& table, bool equal) {
+  if (!equal) {
+    throw Error(ErrorKind::conflict,
+                fmt::format("unable to verify '{}': the rows applied last differ between the two "
+                            "databases",
+                            table.table.text()),
+                "run `data-sync verify` to see which rows, and look for a trigger or rule on the "
+                "target that changes what is written");
+  }
+}
+
+std::string explain(const std::string& name, std::size_t parameters) {
+  std::string list;
+  for (std::size_t i = 0; i < parameters; ++i) {
+    list += i == 0 ? "'{}'" : ", '{}'";
+  }
+  return fmt::format("EXPLAIN EXECUTE {}({});\n", name, list);
+}
+
+}  // namespace
+
+ChangeWriter::ChangeWriter(Session session, Direction direction,
+                           const std::vector<SyncedTable>& tables)
+    : direction_(direction), tables_(tables), session_(std::move(session)) {
+  session_.batch(plan_by_key_index);
+  prepare();
+}
+
+void ChangeWriter::prepare() {
+  for (const SyncedTable& table : tables_) {
+    if (table.keyless()) {
+      continue;
+    }
+    session_.prepare(delete_statement(table), delete_keys_sql(table));
+    session_.prepare(insert_statement(table), insert_rows_sql(table));
+    session_.prepare(select_statement(table), select_keys_sql(table));
+  }
+}
+
+void ChangeWriter::begin() {
+  transaction_.reset();
+  transaction_.emplace(session_);
+}
+
+void ChangeWriter::require_drainer(std::string_view drainer) {
+  const Rows rows = session_.query("SELECT 1 FROM crossover.migration WHERE drainer_token = $1",
+                                   {std::string(drainer)});
+  if (rows.empty()) {
+    throw Error(ErrorKind::locked,
+                "unable to drain: another process has become the drainer of this migration",
+                "nothing to do when a switch is under way; else look at `data-sync status`");
+  }
+}
+
+Written ChangeWriter::write(const std::vector<TableBatch>& batches, const std::string& snapshot,
+                            Session& source, bool verify) {
+  Written written;
+  const std::vector<Rows> answers = write_small(batches, snapshot, verify, written);
+  const std::uint64_t small = written.rows;
+  for (const TableBatch& batch : batches) {
+    write_large(batch, source, written);
+  }
+  if (written.rows > small) {
+    session_.pipeline({move_position_statement(direction_, snapshot, written.rows - small)});
+  }
+  if (verify) {
+    verify_small(batches, answers);
+    for (const TableBatch& batch : batches) {
+      verify_large(batch, source);
+    }
+  }
+  return written;
+}
+
+// All in one round trip. What is read for comparing comes after everything that is written, since
+// a trigger that fires always may write elsewhere.
+std::vector<Rows> ChangeWriter::write_small(const std::vector<TableBatch>& batches,
+                                            const std::string& snapshot, bool verify,
+                                            Written& written) {
+  std::vector<Statement> statements;
+  std::vector<Statement> selects;
+  for (const TableBatch& batch : batches) {
+    if (batch.carry != Carry::keys) {
+      continue;
+    }
+    const std::vector<postgres::Param> keys = as_params(batch.key_arrays);
+    statements.push_back(prepared(delete_statement(*batch.table), keys));
+    if (!batch.rows.empty()) {
+      statements.push_back(prepared(insert_statement(*batch.table), column_arrays(batch.rows)));
+    }
+    selects.push_back(prepared(select_statement(*batch.table), keys));
+    written.keys += batch.key_count;
+    written.rows += batch.rows.size();
+    ++written.tables;
+  }
+  statements.push_back(move_position_statement(direction_, snapshot, written.rows));
+  const auto count = static_cast<std::ptrdiff_t>(statements.size());
+  if (verify) {
+    std::move(selects.begin(), selects.end(), std::back_inserter(statements));
+  }
+  std::vector<Rows> answers = session_.pipeline(statements);
+  answers.erase(answers.begin(), answers.begin() + count);
+  return answers;
+}
+
+void ChangeWriter::write_large(const TableBatch& batch, Session& source, Written& written) {
+  const SyncedTable& table = *batch.table;
+  if (batch.carry == Carry::stream) {
+    session_.batch(create_key_table_sql(table));
+    written.keys += pipe_copy(source, copy_logged_keys_sql(table, batch.since), session_,
+                              copy_key_table_sql(table));
+    session_.batch(delete_by_key_table_sql(table));
+    session_.batch(drop_key_table_sql(table));
+    written.rows +=
+        pipe_copy(source, copy_logged_rows_sql(table, batch.since), session_, copy_in_sql(table));
+  } else if (batch.carry == Carry::whole) {
+    session_.batch(delete_carried_sql(table));
+    written.rows += pipe_copy(source, copy_all_rows_sql(table), session_, copy_in_sql(table));
+  } else {
+    return;
+  }
+  ++written.tables;
+}
+
+void ChangeWriter::verify_small(const std::vector<TableBatch>& batches,
+                                const std::vector<Rows>& answers) const {
+  std::size_t next = 0;
+  for (const TableBatch& batch : batches) {
+    if (batch.carry == Carry::keys) {
+      require_equal(*batch.table, same_rows(batch.rows, answers.at(next++)));
+    }
+  }
+}
+
+// The keys of large changes are compared by digest.
+void ChangeWriter::verify_large(const TableBatch& batch, Session& source) {
+  const SyncedTable& table = *batch.table;
+  if (batch.carry != Carry::keys && table.policy != Policy::merge) {
+    require_equal(table, digest_copy(source, copy_all_rows_sql(table)) ==
+                             digest_copy(session_, copy_all_rows_sql(table)));
+  }
+}
+
+void ChangeWriter::commit() {
+  transaction_->commit();
+  transaction_.reset();
+}
+
+void ChangeWriter::plan_ahead(const std::vector<const SyncedTable*>& tables) {
+  std::string sql = "SET plan_cache_mode = force_generic_plan;\n";
+  for (const SyncedTable* table : tables) {
+    if (!table->keyless()) {
+      sql += explain(delete_statement(*table), table->key.size());
+      sql += explain(insert_statement(*table), table->columns.size());
+      sql += explain(select_statement(*table), table->key.size());
+    }
+  }
+  session_.batch(sql);
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postgres/session.h"
+#include "sync/database.h"
+#include "sync/drain_batch.h"
+#include "sync/position.h"
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// How much one call of ChangeWriter::write brought.
+struct Written {
+  std::uint64_t keys = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t tables = 0;
+};
+
+/// The target's side of a drain: one session that passes gate and capture, and the one transaction
+/// that everything is written in. Not thread-safe.
+class ChangeWriter {
+ public:
+  /// `tables` is borrowed; `session` as open_apply_session gives it.
+  ChangeWriter(postgres::Session session, Direction direction,
+               const std::vector<SyncedTable>& tables);
+
+  /// Begins the transaction; one that was open is rolled back.
+  void begin();
+  /// In it: Error{locked} unless `drainer` is the drainer.
+  void require_drainer(std::string_view drainer);
+  /// Writes what was read, and moves the position to `snapshot`. Rows that are too many to be held
+  /// come from `source` as they are written. With `verify`, what then stands here is compared with
+  /// what the source showed: Error{conflict} where it differs.
+  Written write(const std::vector<TableBatch>& batches, const std::string& snapshot,
+                postgres::Session& source, bool verify);
+  void commit();
+  void rollback() noexcept { transaction_.reset(); }
+
+  /// Has the server plan all that `write` may need for these tables, once for all that follows.
+  void plan_ahead(const std::vector<const SyncedTable*>& tables);
+
+  postgres::Session& session() { return session_; }
+
+ private:
+  void prepare();
+  std::vector<postgres::Rows> write_small(const std::vector<TableBatch>& batches,
+                                          const std::string& snapshot, bool verify,
+                                          Written& written);
+  void write_large(const TableBatch& batch, postgres::Session& source, Written& written);
+  void verify_small(const std::vector<TableBatch>& batches,
+                    const std::vector<postgres::Rows>& answers) const;
+  void verify_large(const TableBatch& batch, postgres::Session& source);
+
+  Direction direction_;
+  const std::vector<SyncedTable>& tables_;
+  postgres::Session session_;
+  std::optional<postgres::Transaction> transaction_;
+};
+
+}  // namespace crossover::sync

@@ -73,14 +73,21 @@ int run(std::span<char*> arguments) {
   std::this_thread::sleep_for(std::chrono::milliseconds(500));
   const double rate = load.achieved_rate();
   load.stop();
-  const json document = {{"rows", size.rows},
-                         {"tables", size.tables},
-                         {"switches", moves},
-                         {"writes_per_second", rate},
-                         {"acknowledged", load.acknowledged()},
-                         {"failed", load.failed()},
-                         {"first_failure", load.first_failure()},
-                         {"lost_or_doubled", load.difference(live)}};
+  const auto durations = load.durations();
+  const auto write_ms = [&durations](double share) {
+    return durations.at(static_cast<std::size_t>(share * static_cast<double>(durations.size() - 1)))
+        .count();
+  };
+  const json document = {
+      {"rows", size.rows},
+      {"tables", size.tables},
+      {"switches", moves},
+      {"writes_per_second", rate},
+      {"write_ms", {{"median", write_ms(0.5)}, {"p99", write_ms(0.99)}, {"slowest", write_ms(1)}}},
+      {"acknowledged", load.acknowledged()},
+      {"failed", load.failed()},
+      {"first_failure", load.first_failure()},
+      {"lost_or_doubled", load.difference(live)}};
   fmt::print("{}\n", document.dump());
   return 0;
 }

@@ -193,12 +193,15 @@ void Load::write(int index) {
         }
       }
       const auto id = static_cast<std::int64_t>(random()) % site_.rows_per_table() + 1;
+      const auto begin = std::chrono::steady_clock::now();
       session->batch("BEGIN");
       session->execute_prepared(fmt::format("change_{}", random() % tables.size()),
                                 {std::to_string(id)});
       session->execute_prepared(fmt::format("add_{}", random() % tables.size()), {"added"});
       session->batch("COMMIT");
       ++acknowledged_;
+      const std::lock_guard lock(mutex_);
+      durations_.emplace_back(std::chrono::steady_clock::now() - begin);
     } catch (const Error& error) {
       ++failed_;
       const std::lock_guard lock(mutex_);
@@ -211,6 +214,13 @@ void Load::write(int index) {
 std::string Load::first_failure() const {
   const std::lock_guard lock(mutex_);
   return first_failure_;
+}
+
+std::vector<std::chrono::duration<double, std::milli>> Load::durations() const {
+  const std::lock_guard lock(mutex_);
+  auto sorted = durations_;
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
 }
 
 double Load::achieved_rate() const {

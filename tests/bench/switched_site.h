@@ -61,6 +61,8 @@ class Load {
   std::uint64_t failed() const { return failed_; }
   std::string first_failure() const;
   double achieved_rate() const;
+  /// How long the acknowledged writes took, sorted. After `stop`.
+  std::vector<std::chrono::duration<double, std::milli>> durations() const;
   /// Acknowledged writes that the database does not have, and such that it has twice.
   std::int64_t difference(sync::Side live) const;
 
@@ -73,6 +75,7 @@ class Load {
   std::atomic<std::uint64_t> acknowledged_{0};
   std::atomic<std::uint64_t> failed_{0};
   mutable std::mutex mutex_;
+  std::vector<std::chrono::duration<double, std::milli>> durations_;
   std::string first_failure_;
   std::vector<std::thread> threads_;
 };

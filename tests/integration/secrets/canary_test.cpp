@@ -18,7 +18,7 @@ using Arguments = std::vector<std::string>;
 
 const std::vector<std::string> nowhere;
 
-/// Built by the sandbox at its level `node`; the part for Helm is left out where it is missing.
+/// Built by scripts/image; the part for Helm is left out where it is missing.
 std::string helm() {
   const fs::path path = binaries_cache() / "bin" / "helm";
   return fs::exists(path) ? path.string() : std::string();

@@ -210,7 +210,7 @@ load_images() {
 
 load_all_images() {
   local files
-  mapfile -t files < <(find "$cache/images" -maxdepth 1 -name '*.tar' ! -name 'debian*.tar' | sort)
+  mapfile -t files < <(find "$cache/images" -maxdepth 1 -name '*.tar' | sort)
   load_images "${files[@]}"
 }
 

@@ -27,6 +27,11 @@ class Definition:
     programs: tuple[str, ...]
     config: dict
 
+    @property
+    def runs(self):
+        """Whether there is anything to run; otherwise it is only there to lie below others."""
+        return 'Entrypoint' in self.config or 'Cmd' in self.config
+
     def digest(self, builder, programs):
         """A digest over everything that the image is made of, but for the archive's package versions."""
         digest = hashlib.sha256()

@@ -9,9 +9,11 @@ import sys
 import time
 
 import load
+import parts
 import programs
 import report
 import screen
+import set_up
 import snapshot
 import view
 import world
@@ -23,48 +25,38 @@ BUDGET_SECONDS = 120
 class Demo:
     def __init__(self, arguments):
         self.arguments = arguments
+        self.build = arguments.build or world.ROOT / 'build/release'
         self.work = world.fresh_folder(arguments.work.resolve())
-        self.commands = world.Commands(self.work / 'set-up.log')
+        self.commands = world.Commands(self.work)
         self.facts = report.Facts()
         self.load = self.sandbox = self.registry = self.programs = self.viewer = None
         self.screen = screen.Screen(lambda: self.load.status() if self.load else {})
         self.approved = ''
 
-    def part(self, name: str, work, *parameters):
+    def part(self, name: str, work, *parameters) -> None:
         """A part of the set-up with its time."""
         self.screen.begin(name)
         try:
-            result = work(*parameters)
-        except BaseException:
-            self.screen.done('failed', good=False)
+            work(*parameters)
+        except BaseException as error:
+            self.screen.done('ended' if isinstance(error, world.Stopped) else 'failed', good=False, title=name)
             raise
-        self.facts.parts.append((name, self.screen.done()))
-        return result
+        self.facts.parts.append((name, self.screen.done(title=name)))
 
     # ---- set-up
 
     def set_up(self) -> None:
-        script = str(world.ROOT / 'scripts')
-        self.part('packages', self.commands.run, f'{script}/install-packages', 'build', 'sandbox')
-        build = self.arguments.build
-        if build is None:
-            build = world.ROOT / 'build/release'
-            self.part('build', self.build, build)
-        image = world.CACHE / 'images/crossover.tar'
-        self.part("Crossover's image", self.commands.run, f'{script}/image', str(build), str(image))
-        self.sandbox = world.Sandbox(self.commands)
-        self.part('sandbox', self.sandbox.up, image)
-        self.registry = world.Registry(self.sandbox, self.commands, self.work)
-        self.part('the registry, as it was', self.registry.fresh)
+        began = time.monotonic()
+        self.part('packages', self.commands.run, world.SCRIPTS / 'install-packages', 'build', 'sandbox')
+        self.sandbox = world.Sandbox(self.commands.of('sandbox'))
+        self.registry = world.Registry(self.sandbox, self.commands.of('registry'), self.work)
+        parts.run(set_up.table(self.sandbox, self.registry, self.commands, self.build, self.arguments.build is None),
+                  lambda part: self.part(part.name, part.work), self.commands.running.stop)
+        self.facts.parts.append(('set-up, all of it', time.monotonic() - began))
         self.programs = programs.Programs(
-            build, self.registry.configuration(), self.work,
+            self.build, self.registry.configuration(), self.work,
             {'KUBECONFIG': self.sandbox.kubeconfig, 'PATH': f'{world.CACHE}/bin:{os.environ["PATH"]}',
              'REGISTRY_TOKEN': 'demo'})
-
-    def build(self, build: pathlib.Path) -> None:
-        cache = {'CCACHE_BASEDIR': str(world.ROOT), 'CCACHE_NOHASHDIR': '1'}
-        self.commands.run('cmake', '--preset', 'release', '-B', str(build), environment=cache)
-        self.commands.run('cmake', '--build', str(build), '-j2', environment=cache)
 
     def open_viewer(self) -> None:
         self.viewer = view.Viewer(self.sandbox, (world.NAMESPACE, world.TOOLS_NAMESPACE))
@@ -168,6 +160,7 @@ class Demo:
 
     def settle(self) -> None:
         """Ends the load and compares, whatever happened before."""
+        self.commands.running.stop()
         if self.programs:
             self.programs.stop_followers()
         if not self.load:
@@ -198,7 +191,7 @@ class Demo:
         if self.arguments.keep or not self.sandbox:
             return
         if not self.sandbox.was_up:
-            self.part('sandbox down', self.sandbox.down)
+            self.part('sandbox down', self.sandbox.down, world.Commands(self.work, 'down'))
 
     def run(self) -> None:
         self.set_up()
@@ -256,7 +249,7 @@ def parse():
     parser.add_argument('--work', type=pathlib.Path, default=world.ROOT / 'build/demo',
                         help='folder of results and logs (default build/demo)')
     arguments = parser.parse_args()
-    arguments.seconds, arguments.writes = (3, 3000) if arguments.quick else (8, 22000)
+    arguments.seconds, arguments.writes = (3, 3000) if arguments.quick else (5, 22000)
     if arguments.build:
         arguments.build = arguments.build.resolve()
     return arguments

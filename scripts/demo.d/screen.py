@@ -35,8 +35,8 @@ class Screen:
         self.live = out.isatty()
         self.colour = self.live and not os.environ.get('NO_COLOR')
         self.began = time.monotonic()
-        self.title = ''
-        self.step_began = self.began
+        # Title and begin of what is under way, in the order in which it was begun.
+        self.under_way = {}
         self.mutex = threading.Lock()
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.refresh, daemon=True)
@@ -44,14 +44,14 @@ class Screen:
 
     def begin(self, title: str) -> None:
         with self.mutex:
-            self.title, self.step_began = title, time.monotonic()
+            self.under_way[title] = time.monotonic()
 
-    def done(self, note: str = '', good: bool = True) -> float:
-        """Writes the line of the step that was begun, and returns its seconds."""
+    def done(self, note: str = '', good: bool = True, title: str = '') -> float:
+        """Writes the line of the step with this title, or of the one begun last, and returns its seconds."""
         now = time.monotonic()
-        seconds = now - self.step_began
         with self.mutex:
-            title, self.title = self.title, ''
+            title = title or next(reversed(self.under_way))
+            seconds = now - self.under_way.pop(title)
             mark = self.paint('✓', '32') if good else self.paint('✗', '31')
             self.line(f'{now - self.began:7.1f}  {mark} {title:<46.46}{seconds:7.1f} s  {bar(seconds)}  {note:<9}  '
                       f'{counts(self.load_status())}')
@@ -71,11 +71,12 @@ class Screen:
         """On a terminal the living line; elsewhere a line every 15 seconds, so that a log shows life."""
         while not self.ended.wait(0.25 if self.live else 15):
             with self.mutex:
-                if not self.title:
+                if not self.under_way:
                     continue
                 status = self.load_status()
-                seconds = time.monotonic() - self.step_began
-                text = f'{time.monotonic() - self.began:7.1f}  … {self.title:<46.46}{seconds:7.1f} s'
+                now = time.monotonic()
+                seconds = now - next(iter(self.under_way.values()))
+                text = f'{now - self.began:7.1f}  … {", ".join(self.under_way):<46.46}{seconds:7.1f} s'
                 if status:
                     text += f'  {counts(status)}  {recent_rate(status):.0f}/s'
                 if self.live:

@@ -9,9 +9,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
+
+import programs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'crossover'
+SCRIPTS = ROOT / 'scripts'
 FIXTURE = ROOT / 'tests/fixtures/registry'
 NAMESPACE, TOOLS_NAMESPACE, HOST = 'registry', 'registry-tools', 'registry.example'
 TEMPORARY_LABEL = 'app=platsrv-registry-flyway'
@@ -20,33 +24,76 @@ POOLER = 'registry-pooler'
 
 
 class Commands:
-    """Programs of the set-up, their output in one log."""
+    """Programs of the set-up. Those of one part have their output in one log; several parts may run at a time."""
 
-    def __init__(self, log: pathlib.Path):
-        self.log = log
+    def __init__(self, folder: pathlib.Path, part: str = 'set-up', running=None):
+        self.folder, self.log = folder, folder / f'{part}.log'
+        # Of all parts.
+        self.running = Running() if running is None else running
+
+    def of(self, part: str) -> 'Commands':
+        return Commands(self.folder, part, self.running)
 
     def run(self, *command, environment=None) -> None:
         with open(self.log, 'ab') as out:
-            code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
-                                  env={**os.environ, **(environment or {})}, check=False).returncode
+            code = self.running.run([str(word) for word in command], out, {**os.environ, **(environment or {})})
         if code != 0:
             last = self.log.read_text(encoding='utf-8', errors='replace').rstrip().splitlines()[-15:]
             raise RuntimeError('\n'.join([f"unable to run '{' '.join(map(str, command))}': exit {code}", *last,
                                           f'log: {self.log}']))
 
 
+class Stopped(Exception):
+    """A program of the set-up that was ended because of something else."""
+
+
+class Running:
+    """The programs that run at the moment, so that they can be ended from another thread."""
+
+    def __init__(self):
+        self.mutex, self.processes, self.stopped = threading.Lock(), set(), False
+
+    def run(self, command: list, out, environment: dict) -> int:
+        """Waits for its end and returns its exit code. Throws Stopped when it was ended by `stop`."""
+        with self.mutex:
+            if self.stopped:
+                raise Stopped
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT,
+                                       env=environment, start_new_session=True)
+            self.processes.add(process)
+        try:
+            code = process.wait()
+        finally:
+            programs.end(process)  # for an interrupt of the wait
+            with self.mutex:
+                self.processes.discard(process)
+        if self.stopped and code != 0:
+            raise Stopped
+        return code
+
+    def stop(self) -> None:
+        """Ends them all, and lets no other begin."""
+        with self.mutex:
+            self.stopped = True
+            left = list(self.processes)
+        for process in left:
+            programs.end(process)
+
+
 class Sandbox:
     def __init__(self, commands: Commands):
-        self.commands, self.script = commands, str(ROOT / 'scripts/sandbox')
+        self.commands, self.script = commands, str(SCRIPTS / 'sandbox')
         self.kubectl = str(CACHE / 'bin/kubectl')
         self.was_up = subprocess.run([self.script, 'status'], capture_output=True, check=False).returncode == 0
 
-    def up(self, image: pathlib.Path) -> None:
+    def up(self) -> None:
         self.commands.run(self.script, 'up')
-        self.commands.run(self.script, 'load-image', str(image))
 
-    def down(self) -> None:
-        self.commands.run(self.script, 'down', '--purge')
+    def load(self, image: pathlib.Path) -> None:
+        self.commands.run(self.script, 'load-image', image)
+
+    def down(self, commands: Commands) -> None:
+        commands.run(self.script, 'down', '--purge')
 
     @property
     def kubeconfig(self) -> str:

@@ -258,7 +258,8 @@ def parse():
 def main() -> int:
     arguments = parse()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupted)
     demo = Demo(arguments)
     code = 1
     try:

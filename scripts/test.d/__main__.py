@@ -135,7 +135,8 @@ def main() -> int:
         if name not in names:
             parser.error(f"unable to run '{name}': the suites are {' '.join(names)}")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupted)
     began = time.monotonic()
     run = Run(arguments.build.resolve())
     for log in run.logs.glob('*.log'):

@@ -14,6 +14,45 @@ namespace {
 using sync::Direction;
 using sync::Side;
 
+// Rows that only the lost database has are still looked for there, and nothing of it may come
+// back over what the old one has been told since.
+void require_kept(const Run& run) {
+  postgres::Session old_side = run.at(Side::old_side).open("follow");
+  const auto row = sync::read_migration(old_side);
+  if (row && row->phase == sync::abandoned_phase) {
+    throw Error(ErrorKind::precondition,
+                "unable to follow: the new database was given up by `route-switch rollback "
+                "--accept-loss`",
+                "end this migration by `data-sync remove`, make the new database anew and begin "
+                "again");
+  }
+}
+
+// At the limit capture goes and the phase fails, never the service.
+void require_log_below_limit(const Run& run, Direction direction) {
+  const Side side = sync::source(direction);
+  postgres::Session source = run.at(side).open("follow");
+  if (!sync::read_migration(source)) {
+    return;
+  }
+  const auto tables = sync::read_tables(source);
+  const std::int64_t bytes = sync::log_bytes(source, tables);
+  const auto limit = static_cast<std::int64_t>(run.config().sync.log_limit);
+  if (bytes <= limit) {
+    return;
+  }
+  sync::remove_capture(source, tables, run.install_context());
+  throw Error(ErrorKind::failure,
+              fmt::format("unable to follow the {} database: its capture log has {} bytes, more "
+                          "than sync.logLimit ({}); capture was taken off to spare the service",
+                          sync::name(side), bytes, limit),
+              direction == Direction::forward
+                  ? "mend the target or raise sync.logLimit, then run `data-sync start`, which "
+                    "copies everything again"
+                  : "rolling back has ended with this; to be able to again, run `data-sync start "
+                    "--reverse`, which copies everything back");
+}
+
 class Follower {
  public:
   Follower(Run& run, Direction direction) : run_(run), direction_(direction) {
@@ -74,25 +113,7 @@ class Follower {
     context.log().info("{}: {} drains, {} rows carried, {} entries left", sync::name(direction_),
                        drains_, rows_, drain.lag());
     drain.purge(run_.config().sync.log_retention, context.clock());
-    require_log_below_limit();
-  }
-
-  // At the cap capture goes and the phase fails, never the service.
-  void require_log_below_limit() {
-    const Side side = sync::source(direction_);
-    postgres::Session source = run_.at(side).open("follow");
-    const std::int64_t bytes = sync::log_bytes(source, tables_);
-    const auto limit = static_cast<std::int64_t>(run_.config().sync.log_limit);
-    if (bytes <= limit) {
-      return;
-    }
-    sync::remove_capture(source, tables_, run_.install_context());
-    throw Error(ErrorKind::failure,
-                fmt::format("unable to follow the {} database: its capture log has {} bytes, more "
-                            "than sync.logLimit ({}); capture was taken off to spare the service",
-                            sync::name(side), bytes, limit),
-                "mend the target or raise sync.logLimit, then `data-sync abort` and `data-sync "
-                "start` again");
+    require_log_below_limit(run_, direction_);
   }
 
   Run& run_;
@@ -108,8 +129,18 @@ class Follower {
 }  // namespace
 
 void follow(Run& run) {
-  const bool reverse = run.context().options().flag("reverse");
-  Follower(run, reverse ? Direction::reverse : Direction::forward).run();
+  const Direction direction =
+      run.context().options().flag("reverse") ? Direction::reverse : Direction::forward;
+  require_kept(run);
+  try {
+    Follower(run, direction).run();
+  } catch (const Error& error) {
+    // While nothing is drained the log grows all the more.
+    if (error.kind() != ErrorKind::locked) {
+      require_log_below_limit(run, direction);
+    }
+    throw;
+  }
 }
 
 }  // namespace crossover::data_sync

@@ -12,6 +12,7 @@
 #include "sync/clients.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
+#include "sync/position.h"
 #include "sync/repair.h"
 #include "sync/verification.h"
 
@@ -27,9 +28,10 @@ class Starter {
 
   cli::Plan plan() {
     recorded_ = recorded_tables();
+    require_idle_target();
     copies_ = wants_copy();
+    survey_ = survey(run_);
     if (recorded_.empty()) {
-      survey_ = survey(run_);
       postgres::Session session = run_.at(Side::old_side).open("preflight");
       auto questions =
           sync::open_questions(run_.config().sync.answers, sync::read_clients(session));
@@ -37,9 +39,8 @@ class Starter {
       report_findings(run_, survey_.findings);
       require_no_seed_conflicts(run_, survey_, direction_);
       recorded_ = survey_.tables;
-    } else {
-      survey_ = survey(run_);
     }
+    require_same_tables();
     return plan_start({.migration = run_.config().name,
                        .direction = direction_,
                        .old_system = survey_.old_system,
@@ -51,13 +52,20 @@ class Starter {
   }
 
   void apply(const cli::Plan& plan) {
+    // Under the locks, so that it stays so.
+    require_idle_target();
+    if (wants_copy() != copies_) {
+      throw Error(ErrorKind::precondition,
+                  "unable to start: the service has moved since this was planned",
+                  "run the same command again");
+    }
     install_state();
     if (direction_ == Direction::forward) {
       install_gates();
     }
     install_capture();
     stop_point("start-installed");
-    if (copies_ && uncopied() > 0) {
+    if (copies_ && uncopied(run_.at(sync::target(direction_)).open("start")) > 0) {
       copy();
     }
     follow_failover();
@@ -72,6 +80,43 @@ class Starter {
     postgres::Session session = run_.at(Side::old_side).open("start");
     return sync::read_migration(session) ? sync::read_tables(session)
                                          : std::vector<sync::SyncedTable>{};
+  }
+
+  // Forward a copy empties and closes the new database, so the service must not live there. (In
+  // reverse nothing is copied while it lives on the old one.)
+  void require_idle_target() {
+    if (direction_ == Direction::forward && !copied_and_followed() &&
+        run_.live_side() == Side::new_side) {
+      throw Error(ErrorKind::precondition,
+                  "unable to copy to the new database: the service lives there",
+                  "`data-sync start --reverse` carries what is written there to the old database; "
+                  "`route-switch rollback` goes back to it");
+    }
+  }
+
+  // The ids of the tables name logs and functions in both databases.
+  void require_same_tables() {
+    postgres::Session session = run_.at(Side::new_side).open("start");
+    if (!sync::read_migration(session)) {
+      return;
+    }
+    const auto known = sync::read_tables(session);
+    if (!known.empty() && known != recorded_) {
+      throw Error(ErrorKind::precondition,
+                  fmt::format("unable to start migration '{}': the new database remembers an "
+                              "earlier start with other tables, columns or policies",
+                              run_.config().name),
+                  "run `data-sync remove --side new --open-closed-side` first");
+    }
+  }
+
+  // Whether the target has all rows and a position from which draining may go on.
+  bool copied_and_followed() {
+    postgres::Session source = run_.at(sync::source(direction_)).open("start");
+    postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    return sync::read_migration(source) && sync::read_migration(target) &&
+           sync::capture_stands(source, sync::read_tables(source)) &&
+           sync::position_holds(source, target, direction_) && uncopied(std::move(target)) == 0;
   }
 
   // Forward always brings the rows; reverse only when the new side is live and nothing has carried
@@ -89,15 +134,7 @@ class Starter {
       postgres::Session forward_target = run_.at(Side::new_side).open("start");
       require_copied(forward_target, Direction::forward);
     }
-    postgres::Session target = run_.at(Side::old_side).open("start");
-    const bool under_way =
-        target.query("SELECT EXISTS (SELECT FROM crossover.position WHERE direction = 'reverse')")
-            .boolean(0, 0);
-    const bool uncopied =
-        target.query("SELECT EXISTS (SELECT FROM crossover.synced_table WHERE NOT copied)")
-            .boolean(0, 0);
-    const bool live_is_new = run_.live_side() == Side::new_side;
-    return live_is_new && (!under_way || uncopied);
+    return run_.live_side() == Side::new_side && !copied_and_followed();
   }
 
   void install_state() {
@@ -142,23 +179,18 @@ class Starter {
     postgres::Session target = run_.at(sync::target(direction_)).open("start");
     const int installed =
         sync::install_capture(source, recorded_, apply_token_, run_.install_context());
-    const bool there =
-        target
-            .query("SELECT EXISTS (SELECT FROM crossover.position WHERE direction = $1)",
-                   {std::string(sync::name(direction_))})
-            .boolean(0, 0);
     if (installed > 0) {
       changed("capture", side, fmt::format("on {} tables", installed));
     }
-    if (there) {
+    if (sync::position_holds(source, target, direction_)) {
       return;
     }
-    // The position and what is to be copied are one decision.
+    // The position and what is to be copied are one decision: what was written before it, and not
+    // captured, only a copy brings.
     postgres::Transaction transaction(target);
     sync::start_position(source, target, direction_, recorded_);
-    if (direction_ == Direction::reverse) {
-      target.query(fmt::format("UPDATE crossover.synced_table SET copied = {}", !copies_));
-    }
+    target.query(fmt::format("UPDATE crossover.synced_table SET copied = {}, start_snapshot = NULL",
+                             !copies_));
     transaction.commit();
     changed("position", sync::target(direction_), std::string(sync::name(direction_)));
     stop_point("start-captured");
@@ -240,11 +272,8 @@ class Starter {
     changed("position", sync::target(direction_), "moved to the new timeline");
   }
 
-  std::size_t uncopied() {
-    postgres::Session target = run_.at(sync::target(direction_)).open("start");
-    const postgres::Rows rows =
-        target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
-    return static_cast<std::size_t>(rows.int64(0, 0));
+  static std::int64_t uncopied(postgres::Session target) {
+    return target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied").int64(0, 0);
   }
 
   // What was written during the copy is carried at once, so that a later follow begins near the
@@ -267,11 +296,7 @@ class Starter {
     for (const Side side : {Side::old_side, Side::new_side}) {
       postgres::Session session = run_.at(side).open("start");
       const sync::Migration migration = *sync::read_migration(session);
-      const bool phase_due = migration.phase == "installed" || migration.phase == "copying";
-      if (!phase_due && !copies_) {
-        continue;
-      }
-      if (phase_due) {
+      if (migration.phase == "installed" || migration.phase == "copying") {
         const std::string token = sync::new_token();
         sync::take_owner(session, token);
         sync::set_plan(session, token, hash);

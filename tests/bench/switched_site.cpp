@@ -129,6 +129,7 @@ void Site::install() {
   sync::start_position(new_side, old_side, sync::Direction::reverse, tables_);
   sync::copy_tables(databases(), sync::Direction::forward, tables_, token, "installer", {},
                     {clock, stop, log, progress});
+  old_side.batch("UPDATE crossover.synced_table SET copied = true");  // the rows are its own
   for (Session* session : {&old_side, &new_side}) {
     session->batch("VACUUM ANALYZE");
     session->batch("CHECKPOINT");

@@ -40,11 +40,16 @@ class Abandonment {
   SwitchReport run() {
     require_lost();
     fleet_.expel_others(Deadline(clock_, command_time));
-    const bool open = sync::gate_state(old_) == GateState::open;
-    close_new();
-    if (!open || !serving()) {
+    const bool due = sync::gate_state(old_) != GateState::open || !serving();
+    // Before anything is closed: were this killed with both closed and nothing recorded, nobody
+    // could tell where the service belongs.
+    if (due) {
       record();
       stop_point("abandon-recorded");
+    }
+    close_new();
+    stop_point("abandon-closed");
+    if (due) {
       const Clock::Monotonic start = clock_.now();
       pause();
       stop_point("abandon-paused");
@@ -112,7 +117,7 @@ class Abandonment {
     if (!options_.plan_sha256.empty()) {
       sync::set_plan(old_, token_, options_.plan_sha256);
     }
-    sync::set_phase(old_, token_, abandoned_phase);
+    sync::set_phase(old_, token_, sync::abandoned_phase);
     sync::set_moving_to(old_, token_, Side::old_side);
   }
 
@@ -149,6 +154,17 @@ std::string last_drained_at(Session& old_session, const std::string& where) {
                             "carried there",
                             where),
                 "run `data-sync start --reverse` before a switch");
+  }
+  // A copy that is under way, or was left half-way, has emptied tables.
+  const auto missing =
+      old_session.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
+  if (missing.int64(0, 0) > 0) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to go back to '{}': {} of its tables are not copied from the "
+                            "new database",
+                            where, missing.int64(0, 0)),
+                "run `data-sync start --reverse` to its end if the new database still answers; "
+                "else restore a backup");
   }
   return std::string(rows.text(0, 0));
 }

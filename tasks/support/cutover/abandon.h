@@ -9,12 +9,9 @@
 
 namespace crossover::cutover {
 
-/// The phase by which the old database says that the new one has been given up: the service lives
-/// on the old one, whatever the new one's gate says should it come back (crash_rule.h).
-inline constexpr const char* abandoned_phase = "new-abandoned";
-
 /// What the old database has of the new one: when it was drained into last (UTC, RFC 3339). Throws
-/// Error{precondition} where that never happened, since then there is nothing to go back to.
+/// Error{precondition} where that never happened or a copy to it has not ended, since then there is
+/// nothing to go back to.
 std::string last_drained_at(postgres::Session& old_session, const std::string& where);
 
 /// Brings the service back to the old database at the point of the last drain, although the new one
@@ -26,7 +23,7 @@ std::string last_drained_at(postgres::Session& old_session, const std::string& w
 /// the old gate; retargets and resumes. Idempotent: `changed` is false when all that had been done.
 /// Throws Error{precondition} when the service doesn't live on the new database, Error{locked}.
 ///
-/// Stop points: abandon-recorded, abandon-paused, abandon-opened.
+/// Stop points: abandon-recorded, abandon-closed, abandon-paused, abandon-opened.
 SwitchReport abandon_new(const sync::Databases& databases, Fleet& fleet,
                          const SwitchOptions& options, const Clock& clock, Log& log);
 

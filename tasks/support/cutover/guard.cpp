@@ -88,7 +88,9 @@ void Guard::look() {
   }
   if (!urgent) {
     const Verdict verdict = crash_rule(facts, options_.initial);
-    if (verdict.kind != Verdict::Kind::serve || state.target == verdict.side) {
+    // A pooler that runs may still lead where nobody may write, or must be opened again.
+    if (verdict.kind == Verdict::Kind::wait ||
+        (verdict.kind == Verdict::Kind::serve && state.target == verdict.side)) {
       return;
     }
   }

@@ -31,7 +31,7 @@ SideFacts look(Session& session, const std::string& migration) {
                   fmt::format("it takes part in migration '{}'", row->name));
     }
     facts.moving_to = side_named(row->moving_to);
-    facts.other_abandoned = row->side == Side::old_side && row->phase == abandoned_phase;
+    facts.other_abandoned = row->side == Side::old_side && row->phase == sync::abandoned_phase;
   }
   facts.gate = sync::gate_state(session);
   const std::optional<Duration> silence = task_silence(session, migration);

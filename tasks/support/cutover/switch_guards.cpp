@@ -73,7 +73,7 @@ void require_no_vacuum(Session& session, const std::vector<sync::SyncedTable>& t
 void require_kept(Session& source, Session& target) {
   for (Session* session : {&source, &target}) {
     const auto row = sync::read_migration(*session);
-    if (row && row->phase == abandoned_phase) {
+    if (row && row->phase == sync::abandoned_phase) {
       throw Error(ErrorKind::precondition,
                   "unable to switch: the new database was given up by `rollback --accept-loss`",
                   "end this migration by `data-sync remove`, make the new database anew and "
@@ -98,12 +98,12 @@ void require_gates(Session& source, Session& target, sync::Side to) {
 
 void require_copied(Session& target, sync::Side to) {
   const Rows rows = target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
-  const auto row = sync::require_migration(target, target.name());
-  if (rows.int64(0, 0) > 0 && (to == sync::Side::new_side || row.phase == "copying")) {
+  if (rows.int64(0, 0) > 0) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to switch to the {} database: {} of its tables are not copied",
                             sync::name(to), rows.int64(0, 0)),
-                "run `data-sync start` to its end first");
+                to == sync::Side::new_side ? "run `data-sync start` to its end first"
+                                           : "run `data-sync start --reverse` to its end first");
   }
 }
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/error.h"
 #include "base/retry.h"
 #include "base/stop_point.h"
 #include "sync/array.h"
+#include "sync/state.h"
 #include "sync/trigger_sql.h"
 
 namespace crossover::sync {
@@ -141,26 +143,41 @@ bool complete(Session& session, const SyncedTable& table, std::string_view prefi
 
 constexpr std::string_view capture_prefix = "crossover_capture_";
 
+void name_capture(Session& session, const std::string& id) {
+  session.query("UPDATE crossover.migration SET capture = $1 WHERE capture <> $1", {id});
+}
+
 }  // namespace
+
+bool capture_stands(Session& session, const std::vector<SyncedTable>& tables) {
+  return std::ranges::all_of(tables,
+                             [&](const SyncedTable& table) {
+                               return complete(session, table, capture_prefix, 4);
+                             }) &&
+         !session.query("SELECT FROM crossover.migration WHERE capture <> ''").empty();
+}
 
 int install_capture(Session& session, const std::vector<SyncedTable>& tables,
                     const Secret& apply_token, const InstallContext& context) {
+  if (capture_stands(session, tables)) {
+    return 0;
+  }
+  name_capture(session, {});
   lower_deadlock_timeout(session);
-  int changed = 0;
   for (const SyncedTable& table : tables) {
-    if (complete(session, table, capture_prefix, 4)) {
-      continue;
-    }
+    // Under triggers that stand, too: a removal that was killed has left functions that do nothing.
     session.batch(create_log_sql(table) + create_capture_functions_sql(table));
-    std::string sql;
-    for (const TableName& relation : table.relations) {
-      sql += create_capture_triggers_sql(table, relation, apply_token);
+    if (!complete(session, table, capture_prefix, 4)) {
+      std::string sql;
+      for (const TableName& relation : table.relations) {
+        sql += create_capture_triggers_sql(table, relation, apply_token);
+      }
+      change_table(session, table, context, "install capture", sql);
     }
-    change_table(session, table, context, "install capture", sql);
-    ++changed;
     stop_point("capture-installed");
   }
-  return changed;
+  name_capture(session, new_token());
+  return static_cast<int>(tables.size());
 }
 
 int install_gate(Session& session, const std::vector<SyncedTable>& tables,
@@ -186,6 +203,7 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
 int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
                    const InstallContext& context) {
   lower_deadlock_timeout(session);
+  name_capture(session, {});
   const Rows there = session.query(
       "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND starts_with(tgname::text, $1)",
       {std::string(capture_prefix)});
@@ -194,6 +212,7 @@ int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
     for (const SyncedTable& table : tables) {
       session.batch(disarm_capture_sql(table));
     }
+    stop_point("capture-disarmed");
     for (const SyncedTable& table : tables) {
       std::string sql;
       for (const TableName& relation : table.relations) {

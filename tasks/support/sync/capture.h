@@ -29,9 +29,12 @@ struct InstallContext {
 };
 
 /// Puts capture (log, functions, ENABLE ALWAYS triggers) on every table of one database: one table
-/// per transaction, its triggers under one lock, with retries inside the budget. Idempotent: a
-/// table that has them already is left alone. Returns how many tables were changed. Throws
-/// Error{timeout} that names the blockers when a lock is not to be had.
+/// per transaction, its triggers under one lock, with retries inside the budget. Idempotent: where
+/// it stands whole nothing is changed. Returns how many tables were changed. Throws Error{timeout}
+/// that names the blockers when a lock is not to be had.
+///
+/// From when it is whole until anything of it goes, crossover.migration has a name for it that no
+/// other has: a drain that finds another one than the last knows that writes were missed between.
 int install_capture(postgres::Session& session, const std::vector<SyncedTable>& tables,
                     const Secret& apply_token, const InstallContext& context);
 
@@ -39,8 +42,12 @@ int install_capture(postgres::Session& session, const std::vector<SyncedTable>& 
 int install_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
                  const Secret& apply_token, bool closed, const InstallContext& context);
 
-/// Takes capture off: first the functions become no-ops, then triggers go table by table, then
-/// functions and logs.
+/// Whether capture stands on every table, without having been off since it was installed.
+bool capture_stands(postgres::Session& session, const std::vector<SyncedTable>& tables);
+
+/// Takes capture off: first its name, so that nobody drains any more, then the functions become
+/// no-ops, then triggers go table by table, then functions and logs. Stop points:
+/// capture-disarmed, capture-removed.
 int remove_capture(postgres::Session& session, const std::vector<SyncedTable>& tables,
                    const InstallContext& context);
 

@@ -37,11 +37,6 @@ Statement run_since(std::string name, const std::string& since) {
   return {{}, {since}, std::move(name)};
 }
 
-SourceState source_state(const Rows& rows) {
-  return {
-      std::string(rows.text(0, 0)), std::string(rows.text(0, 1)), std::string(rows.text(0, 2)), {}};
-}
-
 bool contains(const std::vector<const SyncedTable*>& tables, const SyncedTable& table) {
   return std::find(tables.begin(), tables.end(), &table) != tables.end();
 }

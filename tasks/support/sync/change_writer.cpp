@@ -94,9 +94,11 @@ void ChangeWriter::begin() {
   transaction_.emplace(session_);
 }
 
-void ChangeWriter::require_drainer(std::string_view drainer) {
-  const Rows rows = session_.query("SELECT 1 FROM crossover.migration WHERE drainer_token = $1",
-                                   {std::string(drainer)});
+void ChangeWriter::require_drainer(std::string_view drainer, DrainerLock lock) {
+  const Rows rows =
+      session_.query(fmt::format("SELECT 1 FROM crossover.migration WHERE drainer_token = $1 {}",
+                                 lock == DrainerLock::until_end ? "FOR SHARE" : ""),
+                     {std::string(drainer)});
   if (rows.empty()) {
     throw Error(ErrorKind::locked,
                 "unable to drain: another process has become the drainer of this migration",

@@ -22,6 +22,9 @@ struct Written {
   std::uint64_t tables = 0;
 };
 
+/// Whether whoever wants to become the drainer waits for the transaction's end.
+enum class DrainerLock { none, until_end };
+
 /// The target's side of a drain: one session that passes gate and capture, and the one transaction
 /// that everything is written in. Not thread-safe.
 class ChangeWriter {
@@ -33,7 +36,7 @@ class ChangeWriter {
   /// Begins the transaction; one that was open is rolled back.
   void begin();
   /// In it: Error{locked} unless `drainer` is the drainer.
-  void require_drainer(std::string_view drainer);
+  void require_drainer(std::string_view drainer, DrainerLock lock = DrainerLock::none);
   /// Writes what was read, and moves the position to `snapshot`. Rows that are too many to be held
   /// come from `source` as they are written. With `verify`, what then stands here is compared with
   /// what the source showed: Error{conflict} where it differs.

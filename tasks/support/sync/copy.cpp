@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "sync/copy_plan.h"
+#include "sync/gate.h"
 #include "sync/state.h"
 #include "sync/table_copier.h"
 
@@ -136,6 +137,7 @@ class Copy {
     Transaction transaction(target);
     require_owner(target, team_.owner);
     target.batch("TRUNCATE " + list);  // never CASCADE: what is not in the list must stay
+    require_not_live(target, copiers_[0].side());
     transaction.commit();
     stop_point("copy-truncated");
   }

@@ -44,7 +44,8 @@ struct CopyContext {
 /// before they are copied again. So a lost run costs the tables that it was at. The target's own
 /// rows go first, by one TRUNCATE of all tables where nothing outside of them references them, else
 /// by DELETE; `merge` tables keep rows that the source has not. Fenced by `owner`; throws
-/// Error{locked} when it is not the owner any more.
+/// Error{locked} when it is not the owner any more, and Error{precondition} when the service lives
+/// on the target.
 CopyReport copy_tables(const Databases& databases, Direction direction,
                        const std::vector<SyncedTable>& tables, const Secret& apply_token,
                        std::string_view owner, const CopyOptions& options,

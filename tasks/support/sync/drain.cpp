@@ -34,6 +34,12 @@ std::map<int, std::string> copy_snapshots(Session& target) {
   return snapshots;
 }
 
+Session open_captured(const Database& database, Direction direction) {
+  Session session = database.open("drain");
+  require_capture(session, direction);
+  return session;
+}
+
 }  // namespace
 
 class Drain::Impl {
@@ -45,10 +51,13 @@ class Drain::Impl {
         tables_(std::move(tables)),
         drainer_(std::move(drainer)),
         log_(log),
-        reader_(databases.at(sync::source(direction)).open("drain"), tables_),
+        reader_(open_captured(databases.at(sync::source(direction)), direction), tables_),
         writer_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token),
                 direction, tables_),
-        sequences_(reader_.session(), writer_.session(), tables_) {}
+        sequences_(reader_.session(), writer_.session(), tables_) {
+    // A drainer that was stopped must not hold up whoever takes over from it for ever.
+    writer_.session().batch("SET idle_in_transaction_session_timeout = '60s'");
+  }
 
   /// Applies what has changed in an open transaction on the target.
   DrainReport apply() {
@@ -58,7 +67,13 @@ class Drain::Impl {
     return bring(now, false);
   }
 
-  void commit() {
+  /// Commits what `apply` did, if it may still be done: that is asked last, when the rows that
+  /// were written hold off whoever wants to open the target (open_gate locks the tables first).
+  void commit(const DrainReport& report) {
+    if (report.tables > 0) {
+      writer_.require_drainer(drainer_, DrainerLock::until_end);
+      require_not_live(writer_.session(), sync::target(direction_));
+    }
     writer_.commit();
     history_.emplace_back(clock_.now(), before_.snapshot);
     stop_point("drain-committed");
@@ -239,7 +254,7 @@ DrainReport Drain::run() {
 DrainReport Drain::run_keeping_snapshot() {
   try {
     DrainReport report = impl_->apply();
-    impl_->commit();
+    impl_->commit(report);
     return report;
   } catch (...) {
     impl_->rollback();

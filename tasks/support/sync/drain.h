@@ -35,7 +35,8 @@ struct DrainReport {
 /// drainers of one direction take turns.
 ///
 /// Throws Error{precondition} when the source's schema, timeline or system identifier is not what
-/// it was, and Error{locked} when `drainer` is not the drainer any more. Not thread-safe.
+/// it was, when capture was off since the last drain, or when the target's gate is not closed, and
+/// Error{locked} when `drainer` is not the drainer any more. Not thread-safe.
 class Drain {
  public:
   Drain(const Databases& databases, Direction direction, std::vector<SyncedTable> tables,

@@ -105,6 +105,16 @@ GateState gate_state(Session& session) {
   return rows.int64(0, 2) == all ? GateState::open : GateState::mixed;
 }
 
+void require_not_live(Session& session, Side side) {
+  const GateState gate = gate_state(session);
+  if (gate == GateState::open || gate == GateState::mixed) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to carry rows to the {} database: the service lives there", name(side)),
+        "look at `route-switch status`");
+  }
+}
+
 void close_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
                 Duration lock_timeout) {
   switch_gate(session, tables, owner, lock_timeout, "ENABLE ALWAYS");

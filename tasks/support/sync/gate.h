@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "postgres/session.h"
+#include "sync/database.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
@@ -20,6 +21,12 @@ std::string_view name(GateState state);
 
 /// The state, read from pg_trigger in one query. Safe in any transaction.
 GateState gate_state(postgres::Session& session);
+
+/// Throws Error{precondition} when the gate of this database, which is `side`, is open: the service
+/// lives here, and rows that it has written must not be replaced by older ones. In a transaction
+/// that has written to tables, it stays closed for these until the end (open_gate locks them
+/// first).
+void require_not_live(postgres::Session& session, Side side);
 
 /// Closes the gate: one transaction, sent as one batch, that locks every table in SHARE ROW
 /// EXCLUSIVE mode under `lock_timeout`, so that it waits for all transactions that have written,

@@ -11,35 +11,74 @@ namespace crossover::sync {
 using postgres::Rows;
 using postgres::Session;
 
+namespace {
+
+Error not_captured(Direction direction) {
+  return {ErrorKind::precondition,
+          fmt::format("unable to drain from the {} database: capture was taken off since the last "
+                      "drain, so not all that was written there is known",
+                      name(source(direction))),
+          direction == Direction::forward
+              ? "run `data-sync start`: it copies everything again"
+              : "rolling back has ended with this; to be able to again, run `data-sync start "
+                "--reverse`, which copies everything back"};
+}
+
+}  // namespace
+
 std::string source_state_sql() {
   // The control file's timeline lags behind a promotion until the next checkpoint; the WAL file's
   // name does not.
   return "SELECT txid_current_snapshot(), (SELECT system_identifier FROM pg_control_system()), "
-         "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+         "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), "
+         "(SELECT capture FROM crossover.migration)";
+}
+
+SourceState source_state(const Rows& rows) {
+  return {.snapshot = std::string(rows.text(0, 0)),
+          .system_identifier = std::string(rows.text(0, 1)),
+          .timeline = std::string(rows.text(0, 2)),
+          .fingerprint = {},
+          .capture = std::string(rows.text(0, 3))};
 }
 
 SourceState read_source_state(Session& source, const std::vector<SyncedTable>& tables) {
   const std::vector<Rows> rows =
       source.pipeline({{source_state_sql(), {}, {}}, {fingerprint_sql(tables), {}, {}}});
-  return {std::string(rows[0].text(0, 0)), std::string(rows[0].text(0, 1)),
-          std::string(rows[0].text(0, 2)), std::string(rows[1].text(0, 0))};
+  SourceState state = source_state(rows[0]);
+  state.fingerprint = rows[1].text(0, 0);
+  return state;
+}
+
+void require_capture(Session& source, Direction direction) {
+  if (source.query("SELECT FROM crossover.migration WHERE capture <> ''").empty()) {
+    throw not_captured(direction);
+  }
+}
+
+bool position_holds(Session& source, Session& target, Direction direction) {
+  const Rows position = target.query("SELECT capture FROM crossover.position WHERE direction = $1",
+                                     {std::string(name(direction))});
+  return !position.empty() && !position.text(0, 0).empty() &&
+         source.query("SELECT capture FROM crossover.migration").text(0, 0) == position.text(0, 0);
 }
 
 void write_position(Session& target, Direction direction, const SourceState& state,
                     const std::string& lines) {
   target.query(
       "INSERT INTO crossover.position (direction, snapshot, system_identifier, timeline, "
-      "fingerprint, schema_lines) VALUES ($1, $2::txid_snapshot, $3, $4, $5, $6) "
+      "fingerprint, schema_lines, capture) VALUES ($1, $2::txid_snapshot, $3, $4, $5, $6, $7) "
       "ON CONFLICT (direction) DO UPDATE SET snapshot = EXCLUDED.snapshot, "
       "system_identifier = EXCLUDED.system_identifier, timeline = EXCLUDED.timeline, "
-      "fingerprint = EXCLUDED.fingerprint, schema_lines = EXCLUDED.schema_lines",
+      "fingerprint = EXCLUDED.fingerprint, schema_lines = EXCLUDED.schema_lines, "
+      "capture = EXCLUDED.capture",
       {std::string(name(direction)), state.snapshot, state.system_identifier, state.timeline,
-       state.fingerprint, lines});
+       state.fingerprint, lines, state.capture});
 }
 
 SourceState lock_position(Session& target, Direction direction) {
   const Rows rows = target.query(
-      "SELECT snapshot, system_identifier, timeline, fingerprint FROM crossover.position "
+      "SELECT snapshot, system_identifier, timeline, fingerprint, capture FROM crossover.position "
       "WHERE direction = $1 FOR UPDATE",
       {std::string(name(direction))});
   if (rows.empty()) {
@@ -50,7 +89,7 @@ SourceState lock_position(Session& target, Direction direction) {
                                         : "run `data-sync start --reverse` first");
   }
   return {std::string(rows.text(0, 0)), std::string(rows.text(0, 1)), std::string(rows.text(0, 2)),
-          std::string(rows.text(0, 3))};
+          std::string(rows.text(0, 3)), std::string(rows.text(0, 4))};
 }
 
 postgres::Statement move_position_statement(Direction direction, const std::string& snapshot,
@@ -84,6 +123,9 @@ void require_same_source(Session& source, Session& target, Direction direction,
                       "differ and saves those that only the target has"
                     : "run `data-sync start --reverse` again: it compares all rows, repairs those "
                       "that differ and saves those that only the target has");
+  }
+  if (now.capture.empty() || before.capture != now.capture) {
+    throw not_captured(direction);
   }
   if (before.fingerprint == now.fingerprint) {
     return;

@@ -16,12 +16,23 @@ struct SourceState {
   std::string system_identifier;  ///< of the cluster's control data
   std::string timeline;           ///< 8 hexadecimal digits, from the name of the present WAL file
   std::string fingerprint;
+  /// Which capture has logged since (capture.h); empty where none stands.
+  std::string capture;
 };
 
-/// The query that gives a SourceState's first three members; its snapshot is the reading
+/// The query that gives a SourceState but for its fingerprint; its snapshot is the reading
 /// transaction's own.
 std::string source_state_sql();
+/// From the answer to it.
+SourceState source_state(const postgres::Rows& rows);
 SourceState read_source_state(postgres::Session& source, const std::vector<SyncedTable>& tables);
+
+/// Throws Error{precondition} when no capture stands on the source, before its logs are asked for.
+void require_capture(postgres::Session& source, Direction direction);
+
+/// Whether draining may go on from the target's position: there is one, and what has been written
+/// to the source since was captured without a gap.
+bool position_holds(postgres::Session& source, postgres::Session& target, Direction direction);
 
 /// Writes the position from which draining begins; what was there is replaced. `lines` as
 /// schema_lines().

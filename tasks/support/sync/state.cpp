@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS crossover.migration (
   drainer_token text NOT NULL DEFAULT '',
   moving_to text NOT NULL DEFAULT '' CHECK (moving_to IN ('', 'old', 'new')),
   plan_sha256 text NOT NULL DEFAULT '',
+  capture text NOT NULL DEFAULT '',
   changed_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE IF NOT EXISTS crossover.synced_table (
   id integer PRIMARY KEY,
@@ -65,6 +66,7 @@ CREATE TABLE IF NOT EXISTS crossover.position (
   timeline text NOT NULL,
   fingerprint text NOT NULL,
   schema_lines text NOT NULL,
+  capture text NOT NULL DEFAULT '',
   drained_at timestamptz NOT NULL DEFAULT now(),
   drained_rows bigint NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS crossover.evidence (
@@ -199,8 +201,9 @@ void take_owner(Session& session, std::string_view token) {
 }
 
 void require_owner(Session& session, std::string_view token) {
+  // Shared: the workers of one owner must not wait for each other.
   const Rows rows = session.query(
-      "SELECT 1 FROM crossover.migration WHERE owner_token = $1 FOR UPDATE", {std::string(token)});
+      "SELECT 1 FROM crossover.migration WHERE owner_token = $1 FOR SHARE", {std::string(token)});
   if (rows.size() != 1) {
     throw_lost("owner");
   }

@@ -34,6 +34,7 @@ struct KeyType {
   std::string equals = "=";
   /// The type with its collation, for a column of our own.
   std::string column_type() const;
+  bool operator==(const KeyType&) const = default;
 };
 
 /// A table that takes part in the migration, as recorded in crossover.synced_table of both
@@ -53,6 +54,7 @@ struct SyncedTable {
   std::vector<TableName> relations;
 
   bool keyless() const { return key.empty(); }
+  bool operator==(const SyncedTable&) const = default;
 };
 
 }  // namespace crossover::sync

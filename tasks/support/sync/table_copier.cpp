@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "postgres/quote.h"
+#include "sync/gate.h"
 #include "sync/state.h"
 #include "sync/table_sql.h"
 
@@ -42,6 +43,7 @@ std::string take_snapshot(postgres::Session& source, const SyncedTable& table) {
 TableCopier::TableCopier(const Databases& databases, Direction direction, const Secret& apply_token,
                          CopyTeam& team)
     : team_(team),
+      side_(sync::target(direction)),
       source_(databases.at(sync::source(direction)).open("copy")),
       target_(open_apply_session(databases.at(sync::target(direction)), "copy", apply_token)) {}
 
@@ -52,6 +54,7 @@ void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
   require_owner(target_, team_.owner);
   const std::uint64_t rows =
       table.policy == Policy::merge ? merge(table, given_up) : replace(table, given_up);
+  require_not_live(target_, side_);
   stop_point("copy-loaded");
   record(table, rows, snapshot);
   writing.commit();
@@ -63,6 +66,7 @@ void TableCopier::clear(const SyncedTable& table) {
   Transaction writing(target_);
   require_owner(target_, team_.owner);
   target_.batch(delete_carried_sql(table));
+  require_not_live(target_, side_);
   writing.commit();
 }
 
@@ -74,6 +78,7 @@ std::uint64_t TableCopier::copy_range(const SyncedTable& table, const PageRange&
   require_owner(target_, team_.owner);
   const std::uint64_t rows =
       pipe(table, copy_range_sql(table, range), copy_in_sql(table), given_up);
+  require_not_live(target_, side_);
   writing.commit();
   stop_point("copy-range-committed");
   reading.commit();
@@ -105,6 +110,9 @@ std::uint64_t TableCopier::replace(const SyncedTable& table, const GivenUp& give
 }
 
 std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_up) {
+  if (copied_before(table)) {
+    target_.batch(delete_carried_sql(table));  // else they would pass for the target's own
+  }
   const std::string rows = fmt::format("crossover_rows_{}", table.id);
   target_.batch(
       fmt::format("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
@@ -128,6 +136,13 @@ std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_
       "INSERT INTO {0} ({5}) OVERRIDING SYSTEM VALUE SELECT {5} FROM pg_temp.{1};",
       table.table.quoted(), rows, match, table.id, key, column_list(table)));
   return count;
+}
+
+bool TableCopier::copied_before(const SyncedTable& table) {
+  return target_
+      .query("SELECT copied_rows IS NOT NULL FROM crossover.synced_table WHERE id = $1::int",
+             {std::to_string(table.id)})
+      .boolean(0, 0);
 }
 
 std::uint64_t TableCopier::pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,

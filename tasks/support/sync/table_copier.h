@@ -54,6 +54,8 @@ class TableCopier {
 
   postgres::Session& source() { return source_; }
   postgres::Session& target() { return target_; }
+  /// The target's.
+  Side side() const { return side_; }
 
   /// A table in one transaction on either side, marked in that of its rows.
   void copy(const SyncedTable& table, const GivenUp& given_up);
@@ -74,7 +76,10 @@ class TableCopier {
                      const GivenUp& given_up);
   void record(const SyncedTable& table, std::uint64_t rows, const std::string& snapshot);
 
+  bool copied_before(const SyncedTable& table);
+
   CopyTeam& team_;
+  Side side_;
   postgres::Session source_;
   postgres::Session target_;
 };

@@ -109,6 +109,7 @@ void Service::install() {
   sync::start_position(new_side, old_side, sync::Direction::reverse, tables());
   sync::copy_tables(databases(), sync::Direction::forward, tables(), token, "installer", {},
                     {clock, stop, log, progress});
+  old_side.batch("UPDATE crossover.synced_table SET copied = true");  // the rows are its own
   sync::record_verification(new_side, sync::Direction::forward,
                             {.equal = true, .point = "1:1:", .at = {}, .tables = 2});
 }

@@ -67,11 +67,12 @@ class Site {
   }
 
   /// Another of the six, with the same crossover.yaml.
-  process::Outcome start_program(const std::string& path, std::vector<std::string> arguments) {
+  process::Outcome start_program(const std::string& path, std::vector<std::string> arguments,
+                                 const std::string& stop_at = {}) {
     process::Command command;
     command.argv = {path};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    return run_here(std::move(command), {});
+    return run_here(std::move(command), stop_at);
   }
 
   const std::filesystem::path& folder() const { return folder_.path(); }

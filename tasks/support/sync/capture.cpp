@@ -94,12 +94,18 @@ void change_table(Session& session, const SyncedTable& table, const InstallConte
   int attempt = 0;
   const auto once = [&] {
     const Duration limit = attempt_timeout(session, context.budget, ++attempt);
-    Transaction transaction(session);
-    session.batch(
-        fmt::format("SET LOCAL lock_timeout = {}",
-                    std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));
-    session.batch(lock_sql(table) + sql);
-    transaction.commit();
+    // One message: the application must not wait for a process that was stopped in between.
+    try {
+      session.batch(
+          fmt::format("BEGIN;\nSET LOCAL lock_timeout = {};\n{}{}COMMIT;",
+                      std::chrono::duration_cast<std::chrono::milliseconds>(limit).count(),
+                      lock_sql(table), sql));
+    } catch (const Error&) {
+      if (!session.broken() && session.in_transaction()) {
+        session.batch("ROLLBACK");
+      }
+      throw;
+    }
   };
   const auto blocked = [&](const Error& error) {
     if (error.sqlstate() != "55P03" && error.sqlstate() != "40P01") {

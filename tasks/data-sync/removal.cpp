@@ -17,6 +17,7 @@ using sync::Side;
 
 std::vector<std::string> names(const std::vector<Side>& sides) {
   std::vector<std::string> list;
+  list.reserve(sides.size());
   for (const Side side : sides) {
     list.emplace_back(sync::name(side));
   }

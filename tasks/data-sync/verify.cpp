@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,13 @@ class CommonPoint {
   }
 
   const std::vector<sync::SyncedTable>& tables() const { return tables_; }
-  postgres::Session& source() { return drain_->source_session(); }
+  /// After take().
+  postgres::Session& source() {
+    if (!drain_) {
+      throw std::logic_error("no common point of both databases was taken");
+    }
+    return drain_->source_session();
+  }
   postgres::Session& target() { return target_; }
   const std::string& point() const { return point_; }
 

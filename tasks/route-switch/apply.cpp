@@ -117,7 +117,8 @@ class Move {
   }
 
   const std::string& service_to() const {
-    const config::Route& route = *context_.config().route;
+    const config::Migration& config = context_.config();
+    const config::Route& route = config.require(config.route, "route");
     return to_ == Side::new_side ? route.new_service : route.old_service;
   }
 

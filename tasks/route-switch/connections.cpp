@@ -57,7 +57,7 @@ Connections::Connections(cli::TaskContext& context) : context_(context) {
   }
   const postgres::EndpointContext endpoint{client_.get(), context.namespace_name(),
                                            kube::in_cluster(), context.log()};
-  databases_.emplace(old_side, new_side, endpoint);
+  databases_ = std::make_unique<sync::ConfiguredDatabases>(old_side, new_side, endpoint);
 }
 
 Connections::~Connections() = default;
@@ -65,6 +65,8 @@ Connections::~Connections() = default;
 cutover::PgbouncerOptions Connections::options_of(const std::string& name, const std::string& host,
                                                   int port) const {
   const config::Migration& config = context_.config();
+  const config::Database& old_side = config.require(config.databases.old_side, "databases.old");
+  const config::Database& new_side = config.require(config.databases.new_side, "databases.new");
   cutover::PgbouncerOptions options;
   options.name = name;
   options.admin.host = host;
@@ -76,11 +78,11 @@ cutover::PgbouncerOptions Connections::options_of(const std::string& name, const
   options.admin.application_name = "crossover route-switch";
   options.entry = context_.options().text("entry");
   if (options.entry.empty()) {
-    options.entry = config.databases.old_side->database;
+    options.entry = old_side.database;
   }
   options.folder = context_.options().text("pooler-folder");
-  options.old_target = cutover::pooler_target(*config.databases.old_side);
-  options.new_target = cutover::pooler_target(*config.databases.new_side);
+  options.old_target = cutover::pooler_target(old_side);
+  options.new_target = cutover::pooler_target(new_side);
   if (config.databases.application) {
     const postgres::EndpointContext endpoint{client_.get(), context_.namespace_name(),
                                              kube::in_cluster(), context_.log()};
@@ -156,7 +158,8 @@ std::vector<std::string> Connections::images(const std::string& service) const {
       add_pods_of(selector_of(client_->find({"v1", "Service", {}, service})));
     }
     if (context_.options().list("pooler").empty()) {
-      add_pods_of(cutover::pooler_selector(context_.config().pooler->name));
+      const config::Migration& config = context_.config();
+      add_pods_of(cutover::pooler_selector(config.require(config.pooler, "pooler").name));
     }
   }
   return {digests.begin(), digests.end()};

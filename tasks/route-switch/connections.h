@@ -39,7 +39,7 @@ class Connections {
 
   cli::TaskContext& context_;
   std::unique_ptr<kube::Client> client_;
-  std::optional<sync::ConfiguredDatabases> databases_;
+  std::unique_ptr<sync::ConfiguredDatabases> databases_;
   std::vector<std::unique_ptr<kube::PortForward>> forwards_;
 };
 

@@ -25,7 +25,7 @@ namespace {
 using postgres::Session;
 using sync::Side;
 
-[[noreturn]] void refuse(std::string cause, std::string hint) {
+[[noreturn]] void refuse(const std::string& cause, std::string hint) {
   throw Error(ErrorKind::precondition, "unable to switch: " + cause, std::move(hint));
 }
 
@@ -42,6 +42,14 @@ bool Guards::done() const {
 }
 
 bool Guards::resumed() const { return cutover::move_under_way(facts_) == Side::new_side; }
+
+const config::Route& Guards::route() const {
+  return context_.config().require(context_.config().route, "route");
+}
+
+const config::Pooler& Guards::pooler() const {
+  return context_.config().require(context_.config().pooler, "pooler");
+}
 
 bool Guards::poolers_in_cluster() const {
   return connections_.client() != nullptr && context_.config().pooler &&
@@ -98,7 +106,7 @@ void Guards::report() {
 void Guards::require() {
   if (!done() && poolers_in_cluster()) {
     cutover::ReadyWait wait;
-    wait.to = context_.config().pooler->name;
+    wait.to = pooler().name;
     wait.timeout = context_.config().cutover.ready_timeout;
     cutover::await_ready(*connections_.client(), connections_.client()->own_namespace(), wait,
                          context_.clock(), context_.log(), context_.stop());
@@ -178,9 +186,8 @@ std::string Guards::poolers() {
 }
 
 std::string Guards::pooler_pods() {
-  const cutover::Capacity capacity =
-      cutover::read_capacity(*connections_.client(), context_.config().pooler->name,
-                             connections_.client()->own_namespace());
+  const cutover::Capacity capacity = cutover::read_capacity(*connections_.client(), pooler().name,
+                                                            connections_.client()->own_namespace());
   const std::size_t wanted = capacity.wanted.value_or(1);
   if (capacity.ready < wanted || wanted == 0) {
     refuse(fmt::format("{} of {} poolers are ready{}{}", capacity.ready, wanted,
@@ -191,15 +198,15 @@ std::string Guards::pooler_pods() {
 }
 
 std::string Guards::pooler_scaling() {
-  return require_steady_poolers(*connections_.client(), context_.config().pooler->name);
+  return require_steady_poolers(*connections_.client(), pooler().name);
 }
 
 std::string Guards::new_api() {
-  const std::string& service = context_.config().route->new_service;
+  const std::string& service = route().new_service;
   kube::Client& client = *connections_.client();
   const cutover::Capacity to = cutover::read_capacity(client, service, client.own_namespace());
   const cutover::Capacity from =
-      cutover::read_capacity(client, context_.config().route->old_service, client.own_namespace());
+      cutover::read_capacity(client, route().old_service, client.own_namespace());
   const std::size_t least = cutover::needed(to, from);
   if (!to.external && to.ready < least) {
     refuse(fmt::format("{} of {} pods behind service '{}' are ready{}{}", to.ready, least, service,
@@ -213,7 +220,7 @@ std::string Guards::new_api() {
 // Who calls the old API past the route. They are moved with it, or stay a person's task: the
 // switch then waits until they have gone (await_uptake).
 std::string Guards::callers() {
-  const config::Route& route = *context_.config().route;
+  const config::Route& route = this->route();
   kube::Client& client = *connections_.client();
   if (route.move_callers) {
     cutover::ServiceSelector(client, route.old_service, route.new_service, client.own_namespace())
@@ -226,10 +233,11 @@ std::string Guards::callers() {
     return fmt::format("nobody in this namespace is known to call service '{}'", route.old_service);
   }
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (const cutover::Caller& caller : found) {
     names.push_back(fmt::format("{} ({})", caller.object, caller.how));
   }
-  const std::string text =
+  std::string text =
       fmt::format("service '{}' is called by {}", route.old_service, fmt::join(names, ", "));
   context_.log().warning("{}: lead them to service '{}', or set route.moveCallers", text,
                          route.new_service);

@@ -47,6 +47,8 @@ class Guards {
   bool done() const;
   bool resumed() const;
   bool poolers_in_cluster() const;
+  const config::Route& route() const;
+  const config::Pooler& pooler() const;
 
   cli::TaskContext& context_;
   Connections& connections_;

@@ -20,7 +20,7 @@ class Lead {
   Lead(cli::TaskContext& context, Connections& connections, cutover::RouteControl& route, Side to)
       : context_(context),
         client_(*connections.client()),
-        config_(*context.config().route),
+        config_(context.config().require(context.config().route, "route")),
         route_(route),
         forward_(to == Side::new_side),
         callers_(client_, config_.old_service, config_.new_service, client_.own_namespace()) {}

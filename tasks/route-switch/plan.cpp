@@ -27,8 +27,9 @@ json tables_payload(const std::vector<sync::SyncedTable>& tables) {
 
 cli::PlanStep route_step(const config::Migration& config, const PlanInputs& inputs) {
   const bool forward = inputs.to == sync::Side::new_side;
-  const std::string& from = forward ? config.route->old_service : config.route->new_service;
-  const std::string& to = forward ? config.route->new_service : config.route->old_service;
+  const config::Route& route = config.require(config.route, "route");
+  const std::string& from = forward ? route.old_service : route.new_service;
+  const std::string& to = forward ? route.new_service : route.old_service;
   return {"lead",
           inputs.route,
           fmt::format("from service '{}' to service '{}'", from, to),
@@ -36,7 +37,7 @@ cli::PlanStep route_step(const config::Migration& config, const PlanInputs& inpu
 }
 
 cli::PlanStep callers_step(const config::Migration& config, bool forward) {
-  const config::Route& route = *config.route;
+  const config::Route& route = config.require(config.route, "route");
   return {"lead",
           "service/" + route.old_service,
           forward ? fmt::format("to the pods of service '{}', for callers inside the cluster",
@@ -97,7 +98,7 @@ cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
     plan.set_input("images", inputs.images);
   }
   const bool with_route = !inputs.route.empty();
-  const bool with_callers = with_route && config.route->move_callers;
+  const bool with_callers = with_route && config.require(config.route, "route").move_callers;
   if (forward && with_route) {
     plan.add(route_step(config, inputs));
   }

@@ -132,7 +132,7 @@ std::string named_address(Connections& connections, const std::string& address) 
 
 // What to do about them: the old API's own pods mostly write for others who call its Service.
 std::string callers_hint(cli::TaskContext& context, Connections& connections) {
-  const config::Route& route = *context.config().route;
+  const config::Route& route = context.config().require(context.config().route, "route");
   const auto callers = cutover::read_callers(*connections.client(), route.old_service,
                                              connections.client()->own_namespace(), route.name);
   std::string known;
@@ -177,7 +177,7 @@ void await_quiet(cli::TaskContext& context, Connections& connections, const Dead
 }  // namespace
 
 void await_uptake(cli::TaskContext& context, Connections& connections, sync::Side side) {
-  const config::Route& route = *context.config().route;
+  const config::Route& route = context.config().require(context.config().route, "route");
   const bool forward = side == sync::Side::new_side;
   const std::string& expected = forward ? route.marker.new_value : route.marker.old_value;
   const Door door = find_door(route, connections);
@@ -216,7 +216,7 @@ void await_uptake(cli::TaskContext& context, Connections& connections, sync::Sid
 
 std::string watch_health(cli::TaskContext& context, Connections& connections) {
   const config::Cutover& cutover = context.config().cutover;
-  const config::Route& route = *context.config().route;
+  const config::Route& route = context.config().require(context.config().route, "route");
   std::string path = route.marker.path;
   int status = 0;
   for (const config::EndpointCheck& check : context.config().verify.endpoints) {

@@ -27,7 +27,10 @@ class ServiceSelector {
   /// Borrows the client.
   ServiceSelector(kube::Client& client, std::string old_service, std::string new_service,
                   std::string ns)
-      : client_(client), old_(std::move(old_service)), new_(std::move(new_service)), ns_(ns) {}
+      : client_(client),
+        old_(std::move(old_service)),
+        new_(std::move(new_service)),
+        ns_(std::move(ns)) {}
 
   /// Gives the old Service the new API's pods. Returns whether anything had to change. Throws as
   /// `move_patch`, or Error{precondition} where a GitOps controller owns the Service.

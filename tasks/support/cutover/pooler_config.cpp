@@ -51,6 +51,9 @@ std::string settings(const PoolerSpec& spec) {
       "ignore_startup_parameters = extra_float_digits,options\n"
       // An application's statement may wait for as long as a switch may last, and longer.
       "query_wait_timeout = 120\n"
+      // PAUSE breaks off a login to the database that is under way, which counts as a failed one:
+      // without this nobody would be served for 15 s after RESUME.
+      "server_login_retry = 0.1\n"
       "server_tls_sslmode = {}\n",
       pooler.port, pooler_admin, pooler.max_prepared_statements, pooler.max_client_connections,
       pooler.pool_size, server_tls(spec));

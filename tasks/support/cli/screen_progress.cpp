@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace crossover::cli {
 namespace {
@@ -29,7 +30,7 @@ std::string amount(double value, const std::string& unit) {
 }
 
 std::string remaining(double seconds_left) {
-  const auto left = static_cast<std::uint64_t>(seconds_left + 0.5);
+  const auto left = static_cast<std::uint64_t>(std::llround(seconds_left));
   return left < 120 ? fmt::format("{} s", left) : fmt::format("{} min", (left + 30) / 60);
 }
 

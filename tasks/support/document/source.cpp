@@ -47,7 +47,8 @@ std::size_t character_length(std::string_view text) {
 
 struct CloseFile {
   void operator()(std::FILE* file) const {
-    if (file != nullptr && file != stdin) std::fclose(file);
+    if (file != nullptr && file != stdin)
+      std::fclose(file);  // NOLINT(cppcoreguidelines-owning-memory): unique_ptr is the owner
   }
 };
 

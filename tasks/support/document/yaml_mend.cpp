@@ -24,8 +24,8 @@ std::string without_escaped_apostrophes(std::string_view text, std::size_t offse
 
 std::string unused_character(std::string_view text) {
   for (unsigned low = 0; low < 64 * 64; ++low) {
-    const std::string candidate{'\xEE', static_cast<char>(0x80 + low / 64),
-                                static_cast<char>(0x80 + low % 64)};
+    std::string candidate{'\xEE', static_cast<char>(0x80 + low / 64),
+                          static_cast<char>(0x80 + low % 64)};
     if (text.find(candidate) == std::string_view::npos) return candidate;
   }
   return {};

@@ -151,7 +151,7 @@ class Lease::Keeper {
     const Deadline deadline(clock_, duration_in(seen, options_.duration));
     while (!deadline.passed()) {
       clock_.sleep(observe_pause);
-      const std::optional<json> live = client_.find(ref());
+      std::optional<json> live = client_.find(ref());
       if (!live || held_in(*live).holder.empty()) {
         return live;
       }

@@ -188,7 +188,7 @@ std::optional<json> adopted_fields(const json& live, std::string_view manager) {
 
 bool applied_already(const json& wanted, const json& live, std::string_view manager) {
   const json& entries = at(live, "/metadata/managedFields");
-  if (!entries.is_array() || text_at(live, "/metadata/deletionTimestamp") != "" ||
+  if (!entries.is_array() || !text_at(live, "/metadata/deletionTimestamp").empty() ||
       adopted_fields(live, manager)) {
     return false;
   }

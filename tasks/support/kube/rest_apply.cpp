@@ -267,8 +267,8 @@ void RestClient::take_applied(Item& item, const ApplyOptions& options) const {
 }
 
 Error RestClient::apply_error(const Answer& answer, const Item& item) const {
-  const Error error = status_error(answer.status, answer.body, "apply", item.ref.text(),
-                                   transport_.access().source);
+  Error error = status_error(answer.status, answer.body, "apply", item.ref.text(),
+                             transport_.access().source);
   if (answer.status != 422 || item.ref.kind != "StatefulSet" || !item.live) {
     return error;
   }

@@ -81,6 +81,9 @@ std::string authority_text(const config::Tls& tls, const EndpointContext& contex
 }  // namespace
 
 struct Endpoint::State {
+  State(const config::Database& a_database, const EndpointContext& a_context)
+      : database(a_database), context(a_context) {}
+
   config::Database database;
   EndpointContext context;
   ConnectionOptions options;
@@ -192,9 +195,9 @@ ConnectionOptions Endpoint::State::located() const {
   return now;
 }
 
-Endpoint::Endpoint(const config::Database& database, std::string key,
+Endpoint::Endpoint(const config::Database& database, const std::string& key,
                    const EndpointContext& context)
-    : state_(new State{database, context, {}, {}, {}, {}}) {
+    : state_(std::make_unique<State>(database, context)) {
   if (!database.dsn_file.empty() || !database.dsn_env.empty()) {
     state_->options = parse_dsn(read_dsn(database, key));
     state_->origin = database.dsn_file.empty() ? "environment variable '" + database.dsn_env + "'"

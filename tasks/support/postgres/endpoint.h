@@ -32,7 +32,8 @@ class Endpoint {
   /// `key` is where it stands in crossover.yaml ("databases.old"), for messages.
   /// Throws Error{precondition} for a missing Secret, key, file or variable, Error{usage} where the
   /// configuration is not enough.
-  Endpoint(const config::Database& database, std::string key, const EndpointContext& context);
+  Endpoint(const config::Database& database, const std::string& key,
+           const EndpointContext& context);
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;

@@ -39,15 +39,15 @@ int run(std::span<char*> arguments) {
   const std::size_t first = verb == "switch" ? 3 : 2;
   const int old_port = std::stoi(arguments[first]);
   const int new_port = std::stoi(arguments[first + 1]);
+  const char* real_new_port = std::getenv("REAL_NEW_PORT");
   std::vector<std::unique_ptr<cutover::Pooler>> poolers;
   for (std::size_t i = first + 2; i < arguments.size(); ++i) {
     const std::string text = arguments[i];
     const auto colon = text.find(':');
     // The pooler knows the servers themselves even where we reach them through a proxy.
-    poolers.push_back(cutover::make_pgbouncer(test::pgbouncer_options(
-        std::stoi(text.substr(0, colon)), text.substr(colon + 1), old_port,
-        std::getenv("REAL_NEW_PORT") != nullptr ? std::stoi(std::getenv("REAL_NEW_PORT"))
-                                                : new_port)));
+    poolers.push_back(cutover::make_pgbouncer(
+        test::pgbouncer_options(std::stoi(text.substr(0, colon)), text.substr(colon + 1), old_port,
+                                real_new_port != nullptr ? std::stoi(real_new_port) : new_port)));
   }
   const test::FixedDatabase old_database(options_of(old_port));
   const test::FixedDatabase new_database(options_of(new_port));

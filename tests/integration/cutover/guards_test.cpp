@@ -70,7 +70,7 @@ TEST_CASE("switch waits for nobody when too much is not carried yet, and says so
   const sync::Backlog backlog =
       sync::read_backlog(source, target, Direction::forward, sync::read_tables(source));
   CHECK(backlog.entries == 1000);
-  CHECK(backlog.bytes > 10 * 1024);
+  CHECK(backlog.bytes > std::uint64_t{10} * 1024);
   const json refused = site.run(3, {"switch"});
   CHECK(message(refused) ==
         fmt::format("unable to switch: 1000 captured changes of {} bytes are not applied to the "

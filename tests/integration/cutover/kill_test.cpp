@@ -39,7 +39,7 @@ std::string state_of(Service& service, Side side) {
 
 /// Locks and transactions that a killed program has left, once the servers have had a moment.
 std::int64_t left_behind(Service& service) {
-  constexpr const char* count =
+  static constexpr const char* count =
       "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + "
       "(SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'crossover %' "
       "AND application_name <> 'crossover look' AND xact_start IS NOT NULL)";

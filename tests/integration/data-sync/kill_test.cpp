@@ -41,7 +41,7 @@ std::string structures(World& world) {
 
 /// Sessions and advisory locks that a killed program has left, once the server has had a moment.
 std::int64_t left_behind(World& world) {
-  constexpr const char* count =
+  static constexpr const char* count =
       "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + "
       "(SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
       "AND application_name LIKE 'crossover %' AND application_name NOT LIKE 'crossover test %')";

@@ -273,7 +273,7 @@ struct RouteSite {
                     "route: {{name: web, oldService: old-api, newService: new-api, url: "
                     "'http://127.0.0.1:1', marker: {{path: /, header: X, old: a, new: b}}}}\n",
                     cluster.ns()));
-    const std::string text = Workplace::refusal(exit_code, site.start({"switch"}));
+    std::string text = Workplace::refusal(exit_code, site.start({"switch"}));
     CHECK(cluster.client().get(route_ref) == before);
     CHECK(site.service().state().target == sync::Side::old_side);
     CHECK_FALSE(site.service().state().paused);

@@ -24,8 +24,13 @@ TEST_CASE("workers run at once, each with a number of its own") {
 TEST_CASE("the first failure ends the others and is thrown when they have ended") {
   std::atomic<int> ended = 0;
   const auto run = [&](unsigned failing) {
+    std::atomic<int> begun = 0;
     run_parallel(3, [&](unsigned worker, const GivenUp& given_up) {
+      ++begun;
       if (worker == failing) {
+        while (begun < 3) {  // who has not begun by then does not
+          std::this_thread::yield();
+        }
         throw Error(ErrorKind::conflict, "unable to copy 'a': no");
       }
       while (!given_up) {

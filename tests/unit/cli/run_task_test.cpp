@@ -304,7 +304,6 @@ TEST_CASE("an error is annotated on a run's page") {
 
 TEST_CASE("SIGTERM ends a run at its next safe point") {
   const Driver driver;
-  StopRequest stop;
   Command command = driver.command({"wait"});
   pid_t pid = 0;
   command.argv = {"sh", "-c", "echo $$ >&2; exec \"$0\" wait", CROSSOVER_CLI_DRIVER};

@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
-#include <iterator>
+#include <array>
 #include <map>
 #include <set>
 
@@ -15,6 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int rank_of_workloads = 2;
+/// After those that use them: what waits for a database does not notice that its client has gone.
+constexpr int rank_of_workloads_with_data = 3;
 
 /// What leads to others goes before what it leads to, and rights go last.
 int rank(const std::string& kind) {
@@ -26,29 +27,38 @@ int rank(const std::string& kind) {
       {"CronJob", 1},
       {"DeploymentConfig", rank_of_workloads},
       {"Deployment", rank_of_workloads},
-      {"StatefulSet", rank_of_workloads},
+      {"StatefulSet", rank_of_workloads_with_data},
       {"DaemonSet", rank_of_workloads},
       {"Job", rank_of_workloads},
       {"ReplicaSet", rank_of_workloads},
       {"ReplicationController", rank_of_workloads},
       {"Pod", rank_of_workloads},
-      {"Service", 4},
-      {"NetworkPolicy", 5},
-      {"NetworkSecurityPolicy", 5},
-      {"ExternalNetwork", 5},
-      {"ConfigMap", 6},
-      {"Secret", 6},
-      {"PersistentVolumeClaim", 6},
-      {"RoleBinding", 7},
-      {"Role", 8},
-      {"ServiceAccount", 9},
+      {"Service", 5},
+      {"NetworkPolicy", 6},
+      {"NetworkSecurityPolicy", 6},
+      {"ExternalNetwork", 6},
+      {"ConfigMap", 7},
+      {"Secret", 7},
+      {"PersistentVolumeClaim", 7},
+      {"RoleBinding", 8},
+      {"Role", 9},
+      {"ServiceAccount", 10},
   };
-  constexpr int all_others = 3;
+  constexpr int all_others = 4;
   const auto found = ranks.find(kind);
   return found == ranks.end() ? all_others : found->second;
 }
 
-bool runs_pods(const std::string& kind) { return rank(kind) == rank_of_workloads && kind != "Pod"; }
+bool runs_pods(const std::string& kind) {
+  const int found = rank(kind);
+  return found == rank_of_workloads_with_data || (found == rank_of_workloads && kind != "Pod");
+}
+
+/// Which of three parts an object goes with; one part has gone before the next is deleted.
+std::size_t part_of(const json& object) {
+  const int found = rank(text_at(object, "/kind"));
+  return found <= rank_of_workloads ? 0 : found == rank_of_workloads_with_data ? 1 : 2;
+}
 
 /// Kinds that others make and keep, and mirrors of a kind that is in the list by its own name.
 bool is_left_out(const Resource& resource) {
@@ -183,13 +193,12 @@ std::vector<json> select_all_by_label(Client& client, const std::string& label_s
 std::vector<Ref> delete_all(Client& client, const std::vector<json>& objects, Duration timeout,
                             const Clock& clock, Log& log, const StopRequest& stop) {
   const Deadline deadline(clock, timeout);
-  std::vector<json> workloads;
-  std::vector<json> used_by_them;
-  std::ranges::partition_copy(
-      objects, std::back_inserter(workloads), std::back_inserter(used_by_them),
-      [](const json& object) { return rank(text_at(object, "/kind")) <= rank_of_workloads; });
+  std::array<std::vector<json>, 3> parts;
+  for (const json& object : objects) {
+    parts.at(part_of(object)).push_back(object);
+  }
   std::vector<Ref> deleted;
-  for (const std::vector<json>& part : {std::cref(workloads), std::cref(used_by_them)}) {
+  for (const std::vector<json>& part : parts) {
     const std::vector<Doomed> doomed = ask_to_go(client, part, log, stop);
     for (const Doomed& one : doomed) {
       deleted.push_back(one.ref);

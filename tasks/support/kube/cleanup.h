@@ -19,8 +19,9 @@ std::vector<nlohmann::json> select_all_by_label(Client& client, const std::strin
                                                 const std::string& ns, Log& log);
 
 /// Deletes them (only if the uid is still the same) and waits until they are gone. Workloads and
-/// what leads to them go first, and the rest only when their pods have ended: Services, network
-/// rules, settings and rights are what a pod needs to end well. Returns those that were there.
+/// what leads to them go first, StatefulSets when the pods of the others have ended, and the rest
+/// last: a database, Services, network rules, settings and rights are what a pod needs to end well.
+/// Returns those that were there.
 std::vector<Ref> delete_all(Client& client, const std::vector<nlohmann::json>& objects,
                             Duration timeout, const Clock& clock, Log& log,
                             const StopRequest& stop);

@@ -147,7 +147,11 @@ TEST_CASE("what pods use is kept until they have ended", "[kube]") {
   nlohmann::json web = deployment("web", 1);
   // In place of a program that takes its time: nothing runs here.
   web["spec"]["template"]["metadata"]["finalizers"] = {"crossover.test/ends-slowly"};
-  client.apply_all(std::vector<nlohmann::json>{web, config_map("used", {{"k", "1"}})}, {});
+  nlohmann::json database = deployment("database", 0);
+  database["kind"] = "StatefulSet";
+  database["spec"]["serviceName"] = "database";
+  client.apply_all(std::vector<nlohmann::json>{web, database, config_map("used", {{"k", "1"}})},
+                   {});
   const std::string selector = selector_text(at(web, "/spec/selector/matchLabels"));
   std::vector<nlohmann::json> pods;
   REQUIRE(poll(clock, stop, std::chrono::seconds(20), std::chrono::milliseconds(100), [&] {
@@ -156,15 +160,20 @@ TEST_CASE("what pods use is kept until they have ended", "[kube]") {
   }));
   const std::vector<nlohmann::json> going = {
       *client.find({"v1", "ConfigMap", {}, "used"}),
+      *client.find({"apps/v1", "StatefulSet", {}, "database"}),
       *client.find({"apps/v1", "Deployment", {}, "web"}),
   };
   CHECK(error_of([&] {
           delete_all(client, going, std::chrono::seconds(2), clock, cluster.log(), stop);
         }).message() == "unable to delete 'deployment/web': it is still there after 2 s");
   CHECK(client.find({"v1", "ConfigMap", {}, "used"}));
+  const auto database_then = client.find({"apps/v1", "StatefulSet", {}, "database"});
+  REQUIRE(database_then);
+  CHECK(text_at(*database_then, "/metadata/deletionTimestamp").empty());
   client.patch(ref_of(pods.front()), {{"metadata", {{"finalizers", nullptr}}}});
   delete_all(client, going, std::chrono::seconds(30), clock, cluster.log(), stop);
   CHECK_FALSE(client.find({"v1", "ConfigMap", {}, "used"}));
+  CHECK_FALSE(client.find({"apps/v1", "StatefulSet", {}, "database"}));
   CHECK(client.list("v1", "Pod", selector, {}).items.empty());
 }
 

@@ -341,7 +341,10 @@ class Journey {
     drain().prepare_finish(owner_, 100, std::chrono::seconds(60));
     postgres::Session source = open(live_);
     retry(
-        clock_, stop_, RetryPolicy{.budget = std::chrono::seconds(30)},
+        clock_, stop_,
+        RetryPolicy{.budget = std::chrono::seconds(60),
+                    .first_pause = std::chrono::milliseconds(5),
+                    .longest_pause = std::chrono::milliseconds(50)},
         [](const Error& error) {
           return error.sqlstate() == "55P03" || error.sqlstate() == "40P01";
         },

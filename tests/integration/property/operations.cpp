@@ -130,14 +130,22 @@ Operation update(Random& random, const Table& table) {
 }
 
 Operation remove(Random& random, const Table& table) {
-  if (!table.partitions.empty() && random.chance(20)) {
-    return {.table = table.name,
-            .sql = fmt::format("DELETE FROM {} WHERE part = {}", random.pick(table.partitions),
-                               random.below(40))};
-  }
   return {.table = table.name,
           .sql = fmt::format("DELETE FROM {} WHERE {}", table.name,
                              random.chance(4) ? "true" : where_key(random, table))};
+}
+
+// What names a partition fires that one's triggers, not those of the whole table.
+Operation write_partition(Random& random, const Table& table) {
+  const std::string& partition = random.pick(table.partitions);
+  const std::string part = std::to_string(random.below(40));
+  const std::string set = assignments(random, writable(table, false), 2);
+  if (set.empty() || random.chance(50)) {
+    return {.table = table.name,
+            .sql = fmt::format("DELETE FROM {} WHERE part >= {}", partition, part)};
+  }
+  return {.table = table.name,
+          .sql = fmt::format("UPDATE {} SET {} WHERE part >= {}", partition, set, part)};
 }
 
 Operation truncate(Random& random, const Table& table) {
@@ -178,6 +186,9 @@ Operation draw_operation(Random& random, const Schema& schema) {
   }
   if (kind < 100 && table.unique >= 0) {
     return swap(random, table);
+  }
+  if (kind < 80 && !table.partitions.empty()) {
+    return write_partition(random, table);
   }
   if (kind < 150 && !table.partitions.empty()) {
     return move_between_partitions(random, table);

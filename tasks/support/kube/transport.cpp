@@ -54,6 +54,7 @@ http::ClientOptions Transport::client_options(const Credential& credential) cons
   options.tls.key_pem = credential.key_pem;
   options.proxy = access_.proxy;
   options.user_agent = settings_.user_agent;
+  options.parallel = settings_.parallel;
   return options;
 }
 

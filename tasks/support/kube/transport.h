@@ -44,6 +44,7 @@ class Transport {
   struct Settings {
     Duration retry_budget = std::chrono::seconds(30);
     std::string user_agent = "crossover";
+    std::size_t parallel = http::ClientOptions{}.parallel;  ///< requests in flight at a time
   };
   Transport(const Access& access, const Settings& settings, const Clock& clock);
 

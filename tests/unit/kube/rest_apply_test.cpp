@@ -47,7 +47,9 @@ TEST_CASE("an apply sends kinds mixed, and workloads after what they need", "[ku
   ScriptedServer server([](const Request& request) {
     return answer_to(request, [] { return ScriptedServer::answer(201, "{}"); });
   });
-  RestClient client = testing::client_for(server.url());
+  // One at a time: over several connections nothing says which request arrives first.
+  const SystemClock clock;
+  RestClient client = testing::client_for(server.url(), clock, 1);
   const std::vector<json> objects = {object("Pod", "p"),       object("ConfigMap", "a"),
                                      object("ConfigMap", "b"), object("ConfigMap", "c"),
                                      object("ConfigMap", "d"), object("Service", "x"),
@@ -63,7 +65,9 @@ TEST_CASE("of several refused objects an apply names the first, whatever was sen
     return answer_to(request,
                      [] { return ScriptedServer::answer(403, R"({"message":"you may not"})"); });
   });
-  RestClient client = testing::client_for(server.url());
+  // One at a time: over several connections nothing says which request arrives first.
+  const SystemClock clock;
+  RestClient client = testing::client_for(server.url(), clock, 1);
   const std::vector<json> objects = {object("Service", "x"), object("ConfigMap", "a"),
                                      object("ConfigMap", "b")};
   CHECK(test::error_of([&] { client.apply_all(objects, {}); }).message() ==

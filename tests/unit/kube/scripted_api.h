@@ -28,13 +28,15 @@ inline std::string discovery_or(
   return rest(request);
 }
 
-inline RestClient client_for(const std::string& server, const Clock& clock) {
+/// `parallel`: with 1 the requests arrive in the order in which they are sent.
+inline RestClient client_for(const std::string& server, const Clock& clock,
+                             std::size_t parallel = http::ClientOptions{}.parallel) {
   Access access;
   access.server = server;
   access.ns = "n";
   access.source = "context 'c'";
   access.token = Secret("canary");
-  return {access, Transport::Settings{std::chrono::seconds(5), "test"}, clock};
+  return {access, Transport::Settings{std::chrono::seconds(5), "test", parallel}, clock};
 }
 
 inline RestClient client_for(const std::string& server) {

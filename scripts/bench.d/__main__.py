@@ -43,7 +43,8 @@ def interrupted(number, _frame):
 def main() -> int:
     given = arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, interrupted)
     names = [name for name in ROWS if not given.row or name in given.row]
     began = time.time()
     tables, complaints = [], []

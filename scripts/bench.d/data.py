@@ -20,21 +20,13 @@ CLIENTS = pathlib.Path('/usr/lib/postgresql/15/bin')
 # Of the best pipe's speed; the peers; MiB.
 BEST_PIPE, PEER, MEMORY = 0.95, 1.0, 64
 
+DATABASE = ('{{host: 127.0.0.1, port: {port}, database: app, tls: {{mode: disable}}, '
+            'credentials: {{user: postgres, passwordEnv: BENCH_PASSWORD}}}}')
 CONFIG = """name: bench
 approval: none
 databases:
-  old:
-    host: 127.0.0.1
-    port: {old}
-    database: app
-    credentials: {{user: postgres, passwordEnv: BENCH_PASSWORD}}
-    tls: {{mode: disable}}
-  new:
-    host: 127.0.0.1
-    port: {new}
-    database: app
-    credentials: {{user: postgres, passwordEnv: BENCH_PASSWORD}}
-    tls: {{mode: disable}}
+  old: {old}
+  new: {new}
 sync:
   workers: {workers}
   answers: {{listen: none, advisoryLocks: none, temporaryTables: none, workers: none}}
@@ -128,7 +120,8 @@ class Ours:
     def __call__(self, both: Databases) -> float:
         folder = self.shop.scratch / f'ours-{self.workers}'
         folder.mkdir(exist_ok=True)
-        (folder / 'crossover.yaml').write_text(CONFIG.format(workers=self.workers, **both.where))
+        (folder / 'crossover.yaml').write_text(CONFIG.format(
+            workers=self.workers, old=DATABASE.format(port=both.where['old']), new=DATABASE.format(port=both.where['new'])))
         result = folder / 'result.json'
         try:
             sample = self.shop.run((self.shop.program('data-sync'), 'start', '--log-level', 'warning'), output=result,

@@ -9,7 +9,6 @@ import workshop
 TARGETS = ['bench_switch']
 SWITCHES = 10
 RATE = 500
-PHASES = ('pause', 'lock', 'drain', 'verify', 'sequences', 'close', 'open', 'retarget', 'resume')
 # Rows in all tables together, tables.
 SIZES = ((10_000, 10), (300_000, 10), (5_000_000, 10), (10_000, 100), (10_000, 500))
 
@@ -31,7 +30,7 @@ def table(runs: list, switches: int) -> report.Table:
     for run in runs:
         moves = run['switches']
         paused = [move['paused_ms'] for move in moves]
-        middle = [statistics.median(move['phases_ms'][phase] for move in moves) for phase in PHASES]
+        middle = [statistics.median(phase['ms'] for phase in part) for part in zip(*(move['phases'] for move in moves))]
         lines.append((f'{run["rows"]:,} rows, {run["tables"]} tables', f'{statistics.median(paused):.1f}',
                       f'{min(paused):.1f}', f'{max(paused):.1f}', *(f'{value:.1f}' for value in middle),
                       f'{statistics.median(move["keys"] for move in moves):.0f}',
@@ -44,6 +43,7 @@ def table(runs: list, switches: int) -> report.Table:
                if run['tables'] == runs[0]['tables']]
     if len(by_rows) > 1:
         goals.append(report.Goal('flat by rows: most rows beside fewest', by_rows[-1] / by_rows[0], 1.25))
+    names = [phase['name'] for phase in runs[0]['switches'][0]['phases']]
     return report.Table('pause', f'PAUSE to RESUME in ms under {RATE} writes/s, median of {switches} switches '
-                        '(there and back)', ('', 'paused', 'min', 'max', *PHASES, 'keys', 'writes/s', 'failed', 'lost'),
+                        '(there and back)', ('', 'paused', 'min', 'max', *names, 'keys', 'writes/s', 'failed', 'lost'),
                         lines, goals, notes, raw={'runs': runs})

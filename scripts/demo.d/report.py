@@ -2,8 +2,6 @@
 
 import dataclasses
 
-PAUSE_PARTS = ('pause', 'close', 'drain', 'sequences', 'verify', 'open', 'retarget', 'resume')
-
 
 @dataclasses.dataclass
 class Facts:
@@ -67,14 +65,15 @@ def phases(load: dict) -> list:
 
 
 def pauses(moves: list) -> list:
-    rows = [('PAUSE to RESUME', 'ms', *PAUSE_PARTS)]
-    for title, document in moves:
-        metrics = document.get('metrics', {})
-        if 'paused_seconds' in metrics:
-            rows.append((title, milliseconds(metrics['paused_seconds']),
-                         *(milliseconds(metrics[f'{part}_seconds']) if f'{part}_seconds' in metrics else '-'
-                           for part in PAUSE_PARTS)))
-    return table(rows) if len(rows) > 1 else []
+    """The parts of each pause are those that its result document names, in their order."""
+    paused = [(title, document['metrics'], [phase['name'] for phase in document.get('phases', [])])
+              for title, document in moves if 'paused_seconds' in document.get('metrics', {})]
+    parts = list(dict.fromkeys(name for _, _, names in paused for name in names))
+    rows = [('PAUSE to RESUME', 'ms', *parts)]
+    for title, metrics, names in paused:
+        rows.append((title, milliseconds(metrics['paused_seconds']),
+                     *(milliseconds(metrics[f'{part}_seconds']) if part in names else '-' for part in parts)))
+    return table(rows) if paused else []
 
 
 def milliseconds(seconds: float) -> str:

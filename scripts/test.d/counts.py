@@ -19,6 +19,7 @@ class Count:
 CATCH_ALL_PASSED = re.compile(r'All tests passed \(.*? in (\d+) test cases?\)')
 CATCH_SOME_FAILED = re.compile(r'^test cases: +(\d+)((?: \| +\d+ [a-z ]+?)+) *$', re.MULTILINE)
 CATCH_PART = re.compile(r'\| +(\d+) ([a-z ]+)')
+CATCH_FAILED = re.compile(r'^\S+:\d+: FAILED:', re.MULTILINE)
 UNITTEST_RAN = re.compile(r'^Ran (\d+) tests? in', re.MULTILINE)
 UNITTEST_FAILED = re.compile(r'^FAILED \((.*)\)', re.MULTILINE)
 LAST_LINE = re.compile(r'^(?:\S+: )?(\d+) passed, (\d+) failed', re.MULTILINE)
@@ -48,7 +49,7 @@ def ctest(_output: str, code: int, environment: dict) -> Count:
         ok = case.get('status') == 'run'
         count = catch(output, ok)
         if not ok:
-            count.output = f'--- {case.get("name")}\n{tail(output)}\n'
+            count.output = f'--- {case.get("name")}\n{of_catch(output)}\n'
         total += count
     if code != 0 and total.failed == 0:
         total.failed = 1
@@ -73,6 +74,20 @@ def last_line(output: str, code: int, _environment: dict) -> Count:
     if code != 0 and failed == 0:
         failed = 1
     return Count(passed, failed, tail(output) if code != 0 else '')
+
+
+def of_catch(output: str, lines: int = 80) -> str:
+    """The assertions that failed, which may stand far above the end; the end alone where none says so."""
+    # Catch2 draws a line of dashes above a case's name and one of tildes or equals signs after the last one.
+    blocks = [block for block in re.split(r'^(?:-{79}|={79}|~{79})$', output, flags=re.MULTILINE)]
+    shown = []
+    for name, body in zip(blocks, blocks[1:]):
+        if CATCH_FAILED.search(body):
+            assertions = [part.strip() for part in re.split(r'\n\s*\n(?=\S+:\d+: )', body) if CATCH_FAILED.search(part)]
+            shown.append('\n'.join([name.strip(), *assertions]))
+    if not shown:
+        return tail(output, lines)
+    return '\n'.join('\n\n'.join(shown).splitlines()[:lines])
 
 
 def tail(text: str, lines: int = 80) -> str:

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "data-sync/start.h"
+#include "postgres/sqlstate.h"
 #include "sync/capture.h"
 #include "sync/drain.h"
 
@@ -70,14 +73,12 @@ class Follower {
     const Duration interval = context.options().duration("interval");
     const bool until_caught_up = context.options().flag("until-caught-up");
     while (!context.stop().requested()) {
-      const sync::DrainReport report = drain.run();
-      stop_point("follow-drained");
-      count(report);
+      const std::optional<sync::DrainReport> report = drained(drain);
       housekeeping(drain);
-      if (until_caught_up && report.keys == 0) {
+      if (until_caught_up && report && report->keys == 0) {
         break;
       }
-      if (report.keys < 1000) {
+      if (report && report->keys < 1000) {
         context.clock().sleep(interval);
       }
     }
@@ -98,9 +99,23 @@ class Follower {
     }
   }
 
-  void count(const sync::DrainReport& report) {
-    ++drains_;
-    rows_ += static_cast<std::int64_t>(report.rows);
+  // Nothing while somebody has locked a table of the source: what they do may take its time, and
+  // the log is kept.
+  std::optional<sync::DrainReport> drained(sync::Drain& drain) {
+    try {
+      const sync::DrainReport report = drain.run();
+      stop_point("follow-drained");
+      ++drains_;
+      rows_ += static_cast<std::int64_t>(report.rows);
+      return report;
+    } catch (const Error& error) {
+      if (!postgres::is_lock_conflict(error)) {
+        throw;
+      }
+      run_.context().log().warning("{}: waiting for a lock: {}", sync::name(direction_),
+                                   error.message());
+      return std::nullopt;
+    }
   }
 
   void housekeeping(sync::Drain& drain) {

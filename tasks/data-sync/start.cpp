@@ -65,7 +65,7 @@ class Starter {
     }
     install_capture();
     stop_point("start-installed");
-    if (copies_ && uncopied(run_.at(sync::target(direction_)).open("start")) > 0) {
+    if (copies_ && waits_for_copy()) {
       copy();
     }
     follow_failover();
@@ -116,7 +116,7 @@ class Starter {
     postgres::Session target = run_.at(sync::target(direction_)).open("start");
     return sync::read_migration(source) && sync::read_migration(target) &&
            sync::capture_stands(source, sync::read_tables(source)) &&
-           sync::position_holds(source, target, direction_) && uncopied(std::move(target)) == 0;
+           sync::position_holds(source, target, direction_) && sync::uncopied_tables(target) == 0;
   }
 
   // Forward always brings the rows; reverse only when the new side is live and nothing has carried
@@ -207,6 +207,11 @@ class Starter {
     }
   }
 
+  bool waits_for_copy() const {
+    postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    return sync::uncopied_tables(target) > 0;
+  }
+
   sync::CopyContext surroundings() const {
     const cli::TaskContext& context = run_.context();
     return {context.clock(), context.stop(), context.log(), context.progress()};
@@ -272,10 +277,6 @@ class Starter {
     changed("position", sync::target(direction_), "moved to the new timeline");
   }
 
-  static std::int64_t uncopied(postgres::Session target) {
-    return target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied").int64(0, 0);
-  }
-
   // What was written during the copy is carried at once, so that a later follow begins near the
   // present.
   void first_drains() {
@@ -322,14 +323,12 @@ class Starter {
 }  // namespace
 
 void require_copied(postgres::Session& target, Direction direction) {
-  const postgres::Rows rows = target.query(
-      "SELECT count(*) FILTER (WHERE NOT copied), count(*) FROM crossover.synced_table");
-  if (rows.int64(0, 0) > 0) {
+  if (const std::int64_t missing = sync::uncopied_tables(target); missing > 0) {
     throw Error(
         ErrorKind::precondition,
         fmt::format("unable to carry changes to the {} database: {} of {} tables are not "
                     "copied",
-                    sync::name(sync::target(direction)), rows.int64(0, 0), rows.int64(0, 1)),
+                    sync::name(sync::target(direction)), missing, sync::read_tables(target).size()),
         direction == Direction::forward ? "run `data-sync start` to its end first"
                                         : "run `data-sync start --reverse` to its end first");
   }

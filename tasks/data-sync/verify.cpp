@@ -60,7 +60,7 @@ class CommonPoint {
       if (!point) {
         continue;
       }
-      snapshot_.emplace(target_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      snapshot_.emplace(target_, postgres::one_snapshot);
       if (stands_at(target_, direction_, *point)) {
         point_ = *point;
         return;

@@ -168,6 +168,7 @@ class Move {
     options.plan_sha256 = plan_sha256_;
     options.pause_budget = config.cutover.pause_budget;
     options.sequence_margin = config.sync.sequence_margin;
+    options.running_poolers = [this] { return connections_.running_poolers(); };
     const cutover::SwitchReport report =
         accept_loss_ ? cutover::abandon_new(connections_.databases(), fleet, options,
                                             context_.clock(), context_.log())

@@ -103,6 +103,20 @@ std::vector<std::unique_ptr<Pooler>> Connections::given_poolers() const {
   return poolers;
 }
 
+std::vector<nlohmann::json> Connections::running_pods() const {
+  const config::Migration& config = context_.config();
+  const std::string selector =
+      cutover::pooler_selector(config.require(config.pooler, "pooler").name);
+  std::vector<nlohmann::json> running;
+  for (auto& pod : client_->list("v1", "Pod", selector, client_->own_namespace()).items) {
+    if (kube::text_at(pod, "/status/phase") == "Running" &&
+        kube::text_at(pod, "/metadata/deletionTimestamp").empty()) {
+      running.push_back(std::move(pod));
+    }
+  }
+  return running;
+}
+
 std::vector<std::unique_ptr<Pooler>> Connections::pods() {
   const config::Migration& config = context_.config();
   const config::Pooler& pooler = config.require(config.pooler, "pooler");
@@ -112,12 +126,7 @@ std::vector<std::unique_ptr<Pooler>> Connections::pods() {
   const Secret password(kube::secret_value(secret, cutover::pooler_admin_key));
   forwards_.clear();
   std::vector<std::unique_ptr<Pooler>> poolers;
-  for (const auto& pod :
-       client_->list("v1", "Pod", cutover::pooler_selector(pooler.name), ns).items) {
-    if (kube::text_at(pod, "/status/phase") != "Running" ||
-        !kube::text_at(pod, "/metadata/deletionTimestamp").empty()) {
-      continue;
-    }
+  for (const auto& pod : running_pods()) {
     const std::string name = kube::text_at(pod, "/metadata/name");
     std::string host = kube::text_at(pod, "/status/podIP");
     int port = pooler.port;
@@ -163,6 +172,17 @@ std::vector<std::string> Connections::images(const std::string& service) const {
     }
   }
   return {digests.begin(), digests.end()};
+}
+
+std::vector<std::string> Connections::running_poolers() const {
+  if (!context_.options().list("pooler").empty()) {
+    return context_.options().list("pooler");
+  }
+  std::vector<std::string> names;
+  for (const auto& pod : running_pods()) {
+    names.push_back(kube::text_at(pod, "/metadata/name"));
+  }
+  return names;
 }
 
 cutover::Fleet Connections::fleet() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ class Connections {
   sync::Databases databases() const { return databases_->databases(); }
   /// The poolers that are there now: those of --pooler, else the running pods of pooler.name.
   cutover::Fleet fleet();
+  /// The names of those that run now, as the fleet's.
+  std::vector<std::string> running_poolers() const;
   /// Image digests of the poolers' pods and of the pods behind `service` (where it isn't empty),
   /// each once, in order; empty without a cluster.
   std::vector<std::string> images(const std::string& service) const;
@@ -35,6 +38,7 @@ class Connections {
   cutover::PgbouncerOptions options_of(const std::string& name, const std::string& host,
                                        int port) const;
   std::vector<std::unique_ptr<cutover::Pooler>> given_poolers() const;
+  std::vector<nlohmann::json> running_pods() const;
   std::vector<std::unique_ptr<cutover::Pooler>> pods();
 
   cli::TaskContext& context_;

@@ -94,7 +94,7 @@ void check_seeds(cli::TaskContext& context, Connections& connections) {
     wanted.push_back(seed_rows(seeds));
   }
   postgres::Session session = connections.open(sync::Side::new_side);
-  const postgres::Transaction snapshot(session, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  const postgres::Transaction snapshot(session, postgres::one_snapshot);
   cli::Table table{.title = "seeds that are missing or differ",
                    .columns = {"table", "key", "column", "wanted", "found"},
                    .rows = {}};

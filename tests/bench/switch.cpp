@@ -46,13 +46,13 @@ cutover::SwitchReport switch_when_quiet(bench::Site& site, sync::Side side) {
 }
 
 json described(const cutover::SwitchReport& report, sync::Side side) {
-  json phases = json::object();
+  json phases = json::array();
   for (const cutover::SwitchPhase& phase : report.phases) {
-    phases[phase.name] = milliseconds(phase.duration);
+    phases.push_back({{"name", phase.name}, {"ms", milliseconds(phase.duration)}});
   }
   return {{"to", sync::name(side)},
           {"paused_ms", milliseconds(report.paused)},
-          {"phases_ms", phases},
+          {"phases", phases},
           {"keys", report.last_drain.keys},
           {"tables", report.last_drain.tables}};
 }

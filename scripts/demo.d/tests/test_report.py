@@ -37,8 +37,16 @@ class Lines(unittest.TestCase):
         self.assertEqual(report.totals(report.Facts(load=LOAD, check=CHECK))[0], 'acknowledged writes            21,000')
 
     def test_pauses_show_each_part(self):
-        moves = [('switch 1', {'metrics': {'paused_seconds': 0.0312, 'pause_seconds': 0.002}})]
-        self.assertEqual(report.pauses(moves)[1].split()[:5], ['switch', '1', '31.2', '2.0', '-'])
+        moves = [('switch 1', {'metrics': {'paused_seconds': 0.0312, 'pause_seconds': 0.002, 'lock_seconds': 0.0292},
+                               'phases': [{'name': 'pause'}, {'name': 'lock'}]}),
+                 ('loss 1', {'metrics': {'paused_seconds': 0.5}, 'phases': []}),
+                 ('status', {'metrics': {}})]
+        self.assertEqual([line.split() for line in report.pauses(moves)],
+                         [['PAUSE', 'to', 'RESUME', 'ms', 'pause', 'lock'], ['switch', '1', '31.2', '2.0', '29.2'],
+                          ['loss', '1', '500.0', '-', '-']])
+
+    def test_no_pauses_no_table(self):
+        self.assertEqual(report.pauses([('status', {'metrics': {}})]), [])
 
     def test_a_bar_is_a_block_a_second(self):
         self.assertEqual(screen.bar(2.5).rstrip(), '██▌')

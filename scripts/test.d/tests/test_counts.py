@@ -37,6 +37,40 @@ class Catch(unittest.TestCase):
         self.assertEqual(counts.catch('102 cases, all well', True).passed, 1)
 
 
+class Failures(unittest.TestCase):
+    OUTPUT = """FATAL: a server's words
+---LINE
+a commit is in doubt
+  when it is cut
+---LINE
+/x/transaction_test.cpp:102
+......
+
+/x/transaction_test.cpp:104: PASSED:
+  CHECK( true )
+
+/x/transaction_test.cpp:106: FAILED:
+  CHECK( a == b )
+with expansion:
+  1
+  ==
+  2
+
+0.005 s: when it is cut
+===LINE
+test cases: 2 | 1 passed | 1 failed
+""".replace('---LINE', '-' * 79).replace('===LINE', '=' * 79)
+
+    def test_the_assertion_is_shown_wherever_it_stands(self):
+        shown = counts.of_catch(self.OUTPUT + 'x\n' * 200)
+        self.assertEqual(shown.splitlines()[:8], [
+            'a commit is in doubt', '  when it is cut', '/x/transaction_test.cpp:106: FAILED:', '  CHECK( a == b )',
+            'with expansion:', '  1', '  ==', '  2'])
+
+    def test_a_crash_shows_the_end(self):
+        self.assertEqual(counts.of_catch('begin\n' + 'x\n' * 100 + 'Segmentation fault\n', 2), 'x\nSegmentation fault')
+
+
 class Others(unittest.TestCase):
     def test_unittest(self):
         text = 'Ran 12 tests in 0.1s\n\nFAILED (failures=1, errors=2, skipped=1)\n'

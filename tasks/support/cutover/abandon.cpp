@@ -156,13 +156,11 @@ std::string last_drained_at(Session& old_session, const std::string& where) {
                 "run `data-sync start --reverse` before a switch");
   }
   // A copy that is under way, or was left half-way, has emptied tables.
-  const auto missing =
-      old_session.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
-  if (missing.int64(0, 0) > 0) {
+  if (const std::int64_t missing = sync::uncopied_tables(old_session); missing > 0) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to go back to '{}': {} of its tables are not copied from the "
                             "new database",
-                            where, missing.int64(0, 0)),
+                            where, missing),
                 "run `data-sync start --reverse` to its end if the new database still answers; "
                 "else restore a backup");
   }

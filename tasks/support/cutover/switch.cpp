@@ -43,6 +43,9 @@ class Switch {
     sync::require_migration(source_, databases_.at(from()).describe());
     const auto state = sync::require_migration(target_, databases_.at(options_.to).describe());
     lock();
+    if (options_.running_poolers) {
+      require_whole(fleet_, options_.running_poolers());
+    }
     require_kept(source_, target_);
     if (already_there()) {
       return report_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct SwitchOptions {
   std::int64_t sequence_margin = 1000;
   Duration lock_patience = std::chrono::seconds(5);  ///< for a guard that is at work
   std::optional<Side> initial;                       ///< see crash_rule
+  /// The names of the poolers that run, where somebody can tell: one that is not in the fleet would
+  /// go on writing to the side that is left. Asked under the cutover's lock, while which no guard
+  /// opens a pooler that starts.
+  std::function<std::vector<std::string>()> running_poolers;
 };
 
 /// A step of the pause and how long it took.

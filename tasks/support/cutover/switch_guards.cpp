@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "cutover/abandon.h"
 #include "sync/array.h"
@@ -96,12 +98,22 @@ void require_gates(Session& source, Session& target, sync::Side to) {
   }
 }
 
+void require_whole(const Fleet& fleet, const std::vector<std::string>& running) {
+  const std::vector<std::string> known = fleet.names();
+  for (const std::string& name : running) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw Error(ErrorKind::locked,
+                  fmt::format("unable to switch: pooler '{}' has started meanwhile", name),
+                  "run this step again");
+    }
+  }
+}
+
 void require_copied(Session& target, sync::Side to) {
-  const Rows rows = target.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied");
-  if (rows.int64(0, 0) > 0) {
+  if (const std::int64_t missing = sync::uncopied_tables(target); missing > 0) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to switch to the {} database: {} of its tables are not copied",
-                            sync::name(to), rows.int64(0, 0)),
+                            sync::name(to), missing),
                 to == sync::Side::new_side ? "run `data-sync start` to its end first"
                                            : "run `data-sync start --reverse` to its end first");
   }

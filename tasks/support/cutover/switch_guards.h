@@ -1,9 +1,11 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "cutover/fleet.h"
 #include "postgres/session.h"
 #include "sync/database.h"
 #include "sync/synced_table.h"
@@ -22,6 +24,9 @@ void require_quiet_source(postgres::Session& source, const std::vector<sync::Syn
 /// Refuses a switch in either direction once the new database has been given up: rows that were
 /// written after the old one took over again would be overwritten.
 void require_kept(postgres::Session& source, postgres::Session& target);
+
+/// Throws Error{locked} when one of the poolers that run is not in the fleet.
+void require_whole(const Fleet& fleet, const std::vector<std::string>& running);
 
 /// Refuses unless the source's gate is open and that of `to` closed.
 void require_gates(postgres::Session& source, postgres::Session& target, sync::Side to);

@@ -16,18 +16,18 @@ namespace crossover::kube {
 
 namespace {
 
-constexpr std::size_t bound = std::size_t{1} << 20U;  // of what waits in either direction
 constexpr std::size_t chunk = std::size_t{64} << 10U;
 constexpr char data_channel = 0;
 constexpr char error_channel = 1;
 
 class Connection {
  public:
-  Connection(int local, http::WebSocket& remote) : local_(local), remote_(remote), input_(chunk) {}
+  Connection(int local, http::WebSocket& remote, std::size_t bound)
+      : local_(local), remote_(remote), bound_(bound), input_(chunk) {}
 
   void run(int wake) {
     while (true) {
-      take_remote();
+      const bool more = take_remote();
       write_local();
       if (remote_closed_ && to_local_.empty()) {
         return;
@@ -35,15 +35,18 @@ class Connection {
       if (local_closed_) {
         return;
       }
+      if (more && to_local_.size() < bound_) {
+        continue;  // no poll tells of what stands in the WebSocket's own buffer
+      }
       std::array<pollfd, 3> ready = {
           {{wake, POLLIN, 0}, {local_, 0, 0}, {remote_.descriptor(), 0, 0}}};
-      if (!remote_closed_ && remote_.unsent() < bound) {
+      if (!remote_closed_ && remote_.unsent() < bound_) {
         ready[1].events |= POLLIN;
       }
       if (!to_local_.empty()) {
         ready[1].events |= POLLOUT;
       }
-      if (!remote_closed_ && to_local_.size() < bound) {
+      if (!remote_closed_ && to_local_.size() < bound_) {
         ready[2].events |= POLLIN;
       }
       if (remote_.wants_write()) {
@@ -71,19 +74,21 @@ class Connection {
                                             std::generic_category().message(errno))};
   }
 
-  void take_remote() {
+  /// Returns whether there may be more: it ended since enough waits for the local side.
+  bool take_remote() {
     std::string message;
-    while (!remote_closed_ && to_local_.size() < bound) {
+    while (!remote_closed_ && to_local_.size() < bound_) {
       switch (remote_.receive(message)) {
         case http::WebSocket::Received::nothing:
-          return;
+          return false;
         case http::WebSocket::Received::closed:
           remote_closed_ = true;
-          return;
+          return false;
         case http::WebSocket::Received::message:
           take_message(message);
       }
     }
+    return !remote_closed_;
   }
 
   void take_message(const std::string& message) {
@@ -133,6 +138,7 @@ class Connection {
 
   int local_;
   http::WebSocket& remote_;
+  std::size_t bound_;
   std::vector<char> input_;
   std::string to_local_;
   bool data_announced_ = false;
@@ -143,8 +149,8 @@ class Connection {
 
 }  // namespace
 
-void carry_connection(int local, http::WebSocket& remote, int wake) {
-  Connection(local, remote).run(wake);
+void carry_connection(int local, http::WebSocket& remote, int wake, std::size_t bound) {
+  Connection(local, remote, bound).run(wake);
 }
 
 }  // namespace crossover::kube

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 #include "http/websocket.h"
 
 namespace crossover::kube {
@@ -8,7 +10,9 @@ namespace crossover::kube {
 /// protocol v4.channel.k8s.io: each message begins with a channel's number, 0 for data and 1 for
 /// errors, and the first message of either is the port. Returns when either side has ended, or
 /// `wake` has become readable. Throws Error{failure} with what the error channel said, or when the
-/// connection breaks. The protocol has no half-close: the end of the local side ends both.
-void carry_connection(int local, http::WebSocket& remote, int wake);
+/// connection breaks. The protocol has no half-close: the end of the local side ends both. Neither
+/// side is read while more than `bound` bytes wait for the other.
+void carry_connection(int local, http::WebSocket& remote, int wake,
+                      std::size_t bound = std::size_t{1} << 20U);
 
 }  // namespace crossover::kube

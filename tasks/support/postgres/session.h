@@ -86,10 +86,13 @@ class Session {
   std::unique_ptr<Connection> connection_;
 };
 
+/// The modes of a transaction that reads everything in one snapshot.
+inline constexpr std::string_view one_snapshot = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// A transaction block. Borrows the session, which must outlive it and may not be moved meanwhile.
 class Transaction {
  public:
-  /// BEGIN with `modes`, for example "ISOLATION LEVEL REPEATABLE READ READ ONLY".
+  /// BEGIN with `modes`, for example `one_snapshot`.
   explicit Transaction(Session& session, std::string_view modes = "");
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;

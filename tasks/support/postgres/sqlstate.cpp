@@ -21,4 +21,8 @@ bool is_connection_failure(const Error& error) {
          state == sqlstate::starting_up || state == "53300";
 }
 
+bool is_lock_conflict(const Error& error) {
+  return error.sqlstate() == sqlstate::lock_not_available || error.sqlstate() == sqlstate::deadlock;
+}
+
 }  // namespace crossover::postgres

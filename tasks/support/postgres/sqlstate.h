@@ -40,4 +40,7 @@ ErrorKind error_kind(std::string_view sqlstate);
 /// but for an in-doubt commit, 57P01 to 57P03, and 53300 (too many connections).
 bool is_connection_failure(const Error& error);
 
+/// Whether somebody else's lock stood in the way, so that trying again may help: 55P03 and 40P01.
+bool is_lock_conflict(const Error& error);
+
 }  // namespace crossover::postgres

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/retry.h"
 #include "base/stop_point.h"
+#include "postgres/sqlstate.h"
 #include "sync/array.h"
 #include "sync/state.h"
 #include "sync/trigger_sql.h"
@@ -20,12 +21,22 @@ using postgres::Rows;
 using postgres::Session;
 using postgres::Transaction;
 
-std::string lock_sql(const SyncedTable& table) {
+// Writers wait for the first of the relations until we have the last one too, so the limit is for
+// all of them: lock_timeout alone would begin anew with each.
+std::string lock_sql(const SyncedTable& table, Duration limit) {
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
   std::string list;
   for (const TableName& relation : table.relations) {
     list += (list.empty() ? "" : ", ") + relation.quoted();
   }
-  return fmt::format("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE;\n", list);
+  return fmt::format(
+      "SET LOCAL lock_timeout = {0};\nSET LOCAL statement_timeout = {0};\n"
+      "LOCK TABLE {1} IN SHARE ROW EXCLUSIVE MODE;\nSET LOCAL statement_timeout = 0;\n",
+      millis, list);
+}
+
+bool is_blocked(const Error& error) {
+  return postgres::is_lock_conflict(error) || error.sqlstate() == postgres::sqlstate::cancelled;
 }
 
 // Who stands in the way of a lock that writers must not hold: for the message of a failure.
@@ -96,10 +107,7 @@ void change_table(Session& session, const SyncedTable& table, const InstallConte
     const Duration limit = attempt_timeout(session, context.budget, ++attempt);
     // One message: the application must not wait for a process that was stopped in between.
     try {
-      session.batch(
-          fmt::format("BEGIN;\nSET LOCAL lock_timeout = {};\n{}{}COMMIT;",
-                      std::chrono::duration_cast<std::chrono::milliseconds>(limit).count(),
-                      lock_sql(table), sql));
+      session.batch(fmt::format("BEGIN;\n{}{}COMMIT;", lock_sql(table, limit), sql));
     } catch (const Error&) {
       if (!session.broken() && session.in_transaction()) {
         session.batch("ROLLBACK");
@@ -108,7 +116,7 @@ void change_table(Session& session, const SyncedTable& table, const InstallConte
     }
   };
   const auto blocked = [&](const Error& error) {
-    if (error.sqlstate() != "55P03" && error.sqlstate() != "40P01") {
+    if (!is_blocked(error)) {
       return false;
     }
     in_the_way = blockers(session, table);
@@ -122,7 +130,7 @@ void change_table(Session& session, const SyncedTable& table, const InstallConte
   try {
     retry(context.clock, context.stop, RetryPolicy{.budget = context.budget.total}, blocked, once);
   } catch (Error& error) {
-    if (error.sqlstate() == "55P03" || error.sqlstate() == "40P01") {
+    if (is_blocked(error)) {
       throw Error(ErrorKind::timeout,
                   fmt::format("unable to {} on '{}': no lock within {} s, blocked by {}", what,
                               table.table.text(), seconds(context.budget.total), in_the_way),
@@ -134,17 +142,21 @@ void change_table(Session& session, const SyncedTable& table, const InstallConte
   }
 }
 
-// How many of the relations have all `count` triggers whose names start with `prefix`.
-bool complete(Session& session, const SyncedTable& table, std::string_view prefix, int count) {
+// Whether each of the relations has all `count` triggers whose names start with `prefix`.
+bool complete(Session& session, const std::vector<SyncedTable>& tables, std::string_view prefix,
+              int count) {
   std::vector<std::string> names;
-  for (const TableName& relation : table.relations) {
-    names.push_back(relation.quoted());
+  for (const SyncedTable& table : tables) {
+    for (const TableName& relation : table.relations) {
+      names.push_back(relation.quoted());
+    }
   }
   const Rows rows = session.query(
-      "SELECT count(*) FROM pg_trigger WHERE tgrelid = ANY "
-      "(SELECT r::regclass FROM unnest($1::text[]) r) AND starts_with(tgname::text, $2)",
-      {text_array(names), std::string(prefix)});
-  return rows.int64(0, 0) == count * static_cast<std::int64_t>(names.size());
+      "SELECT count(*) FROM (SELECT tgrelid FROM pg_trigger WHERE tgrelid = ANY "
+      "(SELECT r::regclass FROM unnest($1::text[]) r) AND starts_with(tgname::text, $2) "
+      "GROUP BY tgrelid HAVING count(*) = $3::int) AS whole",
+      {text_array(names), std::string(prefix), std::to_string(count)});
+  return rows.int64(0, 0) == static_cast<std::int64_t>(names.size());
 }
 
 constexpr std::string_view capture_prefix = "crossover_capture_";
@@ -156,10 +168,7 @@ void name_capture(Session& session, const std::string& id) {
 }  // namespace
 
 bool capture_stands(Session& session, const std::vector<SyncedTable>& tables) {
-  return std::ranges::all_of(tables,
-                             [&](const SyncedTable& table) {
-                               return complete(session, table, capture_prefix, 4);
-                             }) &&
+  return complete(session, tables, capture_prefix, 4) &&
          !session.query("SELECT FROM crossover.migration WHERE capture <> ''").empty();
 }
 
@@ -173,7 +182,7 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
   for (const SyncedTable& table : tables) {
     // Under triggers that stand, too: a removal that was killed has left functions that do nothing.
     session.batch(create_log_sql(table) + create_capture_functions_sql(table));
-    if (!complete(session, table, capture_prefix, 4)) {
+    if (!complete(session, {table}, capture_prefix, 4)) {
       std::string sql;
       for (const TableName& relation : table.relations) {
         sql += create_capture_triggers_sql(table, relation, apply_token);
@@ -192,7 +201,7 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
   session.batch(create_gate_function_sql());
   int changed = 0;
   for (const SyncedTable& table : tables) {
-    if (complete(session, table, gate_trigger, 1)) {
+    if (complete(session, {table}, gate_trigger, 1)) {
       continue;
     }
     std::string sql;
@@ -240,7 +249,7 @@ int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
   lower_deadlock_timeout(session);
   int changed = 0;
   for (const SyncedTable& table : tables) {
-    if (!complete(session, table, gate_trigger, 1)) {
+    if (!complete(session, {table}, gate_trigger, 1)) {
       continue;
     }
     std::string sql;

@@ -102,7 +102,7 @@ void ChangeReader::prepare() {
 void ChangeReader::begin() {
   transaction_.reset();
   forget_ahead();
-  transaction_.emplace(session_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  transaction_.emplace(session_, postgres::one_snapshot);
 }
 
 std::vector<Statement> ChangeReader::changed_since(const std::string& snapshot) const {

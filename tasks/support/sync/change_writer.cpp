@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "sync/copy_through.h"
 #include "sync/row_digest.h"
 #include "sync/table_sql.h"
 
@@ -37,17 +38,6 @@ Statement prepared(std::string name, std::vector<postgres::Param> params) {
 
 std::vector<postgres::Param> as_params(const std::vector<std::string>& arrays) {
   return {arrays.begin(), arrays.end()};
-}
-
-// Bytes straight from one server to the other.
-std::uint64_t pipe_copy(Session& source, const std::string& out_sql, Session& target,
-                        const std::string& in_sql) {
-  postgres::CopyOut out = source.copy_out(out_sql);
-  postgres::CopyIn in = target.copy_in(in_sql);
-  for (std::string_view chunk; out.read(chunk);) {
-    in.write(chunk);
-  }
-  return in.finish();
 }
 
 void require_equal(const SyncedTable& table, bool equal) {
@@ -161,15 +151,15 @@ void ChangeWriter::write_large(const TableBatch& batch, Session& source, Written
   const SyncedTable& table = *batch.table;
   if (batch.carry == Carry::stream) {
     session_.batch(create_key_table_sql(table));
-    written.keys += pipe_copy(source, copy_logged_keys_sql(table, batch.since), session_,
-                              copy_key_table_sql(table));
+    written.keys += copy_through(source, copy_logged_keys_sql(table, batch.since), session_,
+                                 copy_key_table_sql(table));
     session_.batch(delete_by_key_table_sql(table));
     session_.batch(drop_key_table_sql(table));
-    written.rows +=
-        pipe_copy(source, copy_logged_rows_sql(table, batch.since), session_, copy_in_sql(table));
+    written.rows += copy_through(source, copy_logged_rows_sql(table, batch.since), session_,
+                                 copy_in_sql(table));
   } else if (batch.carry == Carry::whole) {
     session_.batch(delete_carried_sql(table));
-    written.rows += pipe_copy(source, copy_all_rows_sql(table), session_, copy_in_sql(table));
+    written.rows += copy_through(source, copy_all_rows_sql(table), session_, copy_in_sql(table));
   } else {
     return;
   }

@@ -50,7 +50,7 @@ class SplitTable {
  public:
   SplitTable(const Database& source, const SyncedTable& table, std::size_t ranges)
       : session_(source.open("copy")),
-        reading_(session_, "ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        reading_(session_, postgres::one_snapshot),
         snapshot_(take_snapshot(session_, table)),
         exported_(session_.query("SELECT pg_export_snapshot()").text(0, 0)),
         left_(ranges) {}

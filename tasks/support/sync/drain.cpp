@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "postgres/sqlstate.h"
 #include "sync/change_reader.h"
 #include "sync/change_writer.h"
 #include "sync/fingerprint.h"
@@ -34,6 +35,13 @@ std::map<int, std::string> copy_snapshots(Session& target) {
   return snapshots;
 }
 
+// A session that waits for one table while it holds another makes an application's TRUNCATE a
+// deadlock. So a drain whose time is not scarce gives way sooner than any server looks for one
+// (deadlock_timeout, 1 s), and begins anew.
+constexpr std::string_view yield_to_locks = "SET lock_timeout = '50ms'";
+constexpr auto lock_patience = std::chrono::seconds(5);
+constexpr auto pause_after_conflict = std::chrono::milliseconds(50);
+
 Session open_captured(const Database& database, Direction direction) {
   Session session = database.open("drain");
   require_capture(session, direction);
@@ -52,6 +60,7 @@ class Drain::Impl {
         drainer_(std::move(drainer)),
         log_(log),
         reader_(open_captured(databases.at(sync::source(direction)), direction), tables_),
+        flusher_(databases.at(sync::source(direction)).open("drain")),
         writer_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token),
                 direction, tables_),
         sequences_(reader_.session(), writer_.session(), tables_) {
@@ -59,9 +68,30 @@ class Drain::Impl {
     writer_.session().batch("SET idle_in_transaction_session_timeout = '60s'");
   }
 
+  /// A drain, committed; the source's snapshot stays open.
+  DrainReport drain() {
+    const Deadline patience(clock_, lock_patience);
+    while (true) {
+      try {
+        DrainReport report = apply();
+        commit(report);
+        return report;
+      } catch (const Error& error) {
+        rollback();
+        if (!postgres::is_lock_conflict(error) || patience.passed()) {
+          throw;
+        }
+      } catch (...) {
+        rollback();
+        throw;
+      }
+      clock_.sleep(pause_after_conflict);
+    }
+  }
+
   /// Applies what has changed in an open transaction on the target.
   DrainReport apply() {
-    begin();
+    begin(yield_to_locks);
     const SourceState now = reader_.look(since_, true);
     require_same(now);
     return bring(now, false);
@@ -74,6 +104,7 @@ class Drain::Impl {
       writer_.require_drainer(drainer_, DrainerLock::until_end);
       require_not_live(writer_.session(), sync::target(direction_));
     }
+    flush_wal(flusher_);
     writer_.commit();
     history_.emplace_back(clock_.now(), before_.snapshot);
     stop_point("drain-committed");
@@ -88,10 +119,9 @@ class Drain::Impl {
     target_witness_.emplace(databases_.at(sync::target(direction_)).open("drain"));
     sequences_.advance(writer_.session(), sequences_.source_values(*source_witness_),
                        sequences_.target_values(*target_witness_), margin_);
-    begin();
+    begin(fmt::format("SET lock_timeout = {}", milliseconds(patience)));
     writer_.session().batch(
-        fmt::format("SET LOCAL idle_in_transaction_session_timeout = {}",
-                    std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
+        fmt::format("SET LOCAL idle_in_transaction_session_timeout = {}", milliseconds(patience)));
     open_gate_in_transaction(writer_.session(), tables_, owner, patience);
     // Not before: a table's plans go when its triggers change.
     writer_.plan_ahead(reader_.plan_ahead());
@@ -172,8 +202,13 @@ class Drain::Impl {
     SequencePairs::Values to;
   };
 
-  void begin() {
+  static std::int64_t milliseconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  }
+
+  void begin(std::string_view lock_timeout) {
     rollback();
+    reader_.session().batch(lock_timeout);
     writer_.begin();
     writer_.require_drainer(drainer_);
     before_ = lock_position(writer_.session(), direction_);
@@ -215,6 +250,7 @@ class Drain::Impl {
   }
 
   Witnessed witness() {
+    flush_wal(*source_witness_);
     return {proof_->holds(*source_witness_), sequences_.source_values(*source_witness_),
             sequences_.target_values(*target_witness_)};
   }
@@ -226,6 +262,7 @@ class Drain::Impl {
   Log& log_;
   SystemClock clock_;
   ChangeReader reader_;
+  Session flusher_;
   ChangeWriter writer_;
   SequencePairs sequences_;
   SourceState before_;
@@ -246,20 +283,15 @@ Drain::Drain(Drain&&) noexcept = default;
 Drain& Drain::operator=(Drain&&) noexcept = default;
 
 DrainReport Drain::run() {
-  DrainReport report = run_keeping_snapshot();
+  DrainReport report = impl_->drain();
   impl_->end_source();
   return report;
 }
 
 DrainReport Drain::run_keeping_snapshot() {
-  try {
-    DrainReport report = impl_->apply();
-    impl_->commit(report);
-    return report;
-  } catch (...) {
-    impl_->rollback();
-    throw;
-  }
+  DrainReport report = impl_->drain();
+  impl_->source_session().batch("SET lock_timeout = 0");
+  return report;
 }
 
 void Drain::prepare_finish(std::string_view owner, std::int64_t sequence_margin,
@@ -295,6 +327,7 @@ void Drain::rollback() noexcept { impl_->rollback(); }
 void start_position(Session& source, Session& target, Direction direction,
                     const std::vector<SyncedTable>& tables) {
   const SourceState state = read_source_state(source, tables);
+  flush_wal(source);
   write_position(target, direction, state, schema_lines(source, tables));
 }
 

@@ -45,7 +45,8 @@ class Drain {
   Drain(Drain&&) noexcept;
   Drain& operator=(Drain&&) noexcept;
 
-  /// One drain, committed.
+  /// One drain, committed. Gives way to whoever locks a table of the source and begins anew; when
+  /// that goes on for 5 s it throws what postgres::is_lock_conflict() is true for.
   DrainReport run();
 
   /// Everything of a switch's last drain that can be done while the service still writes to the

@@ -12,14 +12,8 @@ namespace {
 
 // Identifiers are shown by oid where the name costs a lookup and is not needed for a message.
 std::string lines_sql(const std::vector<SyncedTable>& tables) {
-  std::set<std::string> schemas;
-  for (const SyncedTable& table : tables) {
-    for (const TableName& relation : table.relations) {
-      schemas.insert(relation.schema);
-    }
-  }
   std::string list;
-  for (const std::string& schema : schemas) {
+  for (const std::string& schema : relation_schemas(tables)) {
     list += (list.empty() ? "" : ", ") + postgres::quote_literal(schema);
   }
   return fmt::format(R"(

@@ -13,15 +13,21 @@ using postgres::Session;
 
 namespace {
 
+/// What to type, for hints.
+std::string_view start_command(Direction direction) {
+  return direction == Direction::forward ? "`data-sync start`" : "`data-sync start --reverse`";
+}
+
 Error not_captured(Direction direction) {
   return {ErrorKind::precondition,
           fmt::format("unable to drain from the {} database: capture was taken off since the last "
                       "drain, so not all that was written there is known",
                       name(source(direction))),
           direction == Direction::forward
-              ? "run `data-sync start`: it copies everything again"
-              : "rolling back has ended with this; to be able to again, run `data-sync start "
-                "--reverse`, which copies everything back"};
+              ? fmt::format("run {}: it copies everything again", start_command(direction))
+              : fmt::format("rolling back has ended with this; to be able to again, run {}, which "
+                            "copies everything back",
+                            start_command(direction))};
 }
 
 }  // namespace
@@ -48,6 +54,14 @@ SourceState read_source_state(Session& source, const std::vector<SyncedTable>& t
   SourceState state = source_state(rows[0]);
   state.fingerprint = rows[1].text(0, 0);
   return state;
+}
+
+void flush_wal(Session& source) {
+  // A commit with a transaction id of its own is what flushes; "local" since no standby is meant.
+  source.query(
+      "SELECT set_config('synchronous_commit', 'local', true), "
+      "CASE WHEN pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn() "
+      "THEN pg_logical_emit_message(true, 'crossover', 'flush') END");
 }
 
 void require_capture(Session& source, Direction direction) {
@@ -85,8 +99,7 @@ SourceState lock_position(Session& target, Direction direction) {
     throw Error(
         ErrorKind::precondition,
         fmt::format("unable to drain {}: nothing was started in that direction", name(direction)),
-        direction == Direction::forward ? "run `data-sync start` first"
-                                        : "run `data-sync start --reverse` first");
+        fmt::format("run {} first", start_command(direction)));
   }
   return {std::string(rows.text(0, 0)), std::string(rows.text(0, 1)), std::string(rows.text(0, 2)),
           std::string(rows.text(0, 3)), std::string(rows.text(0, 4))};
@@ -118,11 +131,9 @@ void require_same_source(Session& source, Session& target, Direction direction,
                 fmt::format("unable to drain from the {} database: it has failed over "
                             "(timeline {}, was {}), and what its last commits were is not certain",
                             side, now.timeline, before.timeline),
-                direction == Direction::forward
-                    ? "run `data-sync start` again: it compares all rows, repairs those that "
-                      "differ and saves those that only the target has"
-                    : "run `data-sync start --reverse` again: it compares all rows, repairs those "
-                      "that differ and saves those that only the target has");
+                fmt::format("run {} again: it compares all rows, repairs those that differ and "
+                            "saves those that only the target has",
+                            start_command(direction)));
   }
   if (now.capture.empty() || before.capture != now.capture) {
     throw not_captured(direction);

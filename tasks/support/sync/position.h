@@ -27,6 +27,13 @@ std::string source_state_sql();
 SourceState source_state(const postgres::Rows& rows);
 SourceState read_source_state(postgres::Session& source, const std::vector<SyncedTable>& tables);
 
+/// Has the source write its WAL out up to everything that a snapshot taken before can see; called
+/// before the target remembers such a snapshot. A server that crashes hands out the transaction ids
+/// of what it had not written out again, and these would pass for carried ones: those of commits
+/// with synchronous_commit off, and of aborted transactions always (PostgreSQL manual 28.4,
+/// "Asynchronous Commit"). `source` must be in no transaction.
+void flush_wal(postgres::Session& source);
+
 /// Throws Error{precondition} when no capture stands on the source, before its logs are asked for.
 void require_capture(postgres::Session& source, Direction direction);
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "sync/copy_through.h"
 #include "sync/fingerprint.h"
 #include "sync/gate.h"
 #include "sync/position.h"
@@ -43,7 +44,7 @@ class Repair {
                   "look at `data-sync status`: only the side behind the closed gate is repaired");
     }
     SourceState before = lock_position(target_, direction_);
-    Transaction reading(source_, "ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    Transaction reading(source_, postgres::one_snapshot);
     const SourceState now = read_source_state(source_, tables_);
     before.timeline = now.timeline;
     require_same_source(source_, target_, direction_, tables_, before, now);
@@ -60,8 +61,9 @@ class Repair {
     target_.batch("UPDATE crossover.synced_table SET start_snapshot = NULL");
     write_position(target_, direction_, now, schema_lines(source_, tables_));
     stop_point("repair-applied");
-    writing.commit();
     reading.commit();
+    flush_wal(source_);
+    writing.commit();
     stop_point("repair-committed");
     return repaired;
   }
@@ -109,12 +111,7 @@ class Repair {
       }
     }
     target_.batch(delete_carried_sql(table));
-    postgres::CopyOut out = source_.copy_out(copy_all_rows_sql(table));
-    postgres::CopyIn in = target_.copy_in(copy_in_sql(table));
-    for (std::string_view row; out.read(row);) {
-      in.write(row);
-    }
-    result.brought = in.finish();
+    result.brought = copy_through(source_, copy_all_rows_sql(table), target_, copy_in_sql(table));
     return result;
   }
 

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "sync/array.h"
 
 namespace crossover::sync {
@@ -51,13 +49,7 @@ std::string proof_sql() {
 }  // namespace
 
 SchemaProof::SchemaProof(Session& session, const std::vector<SyncedTable>& tables) {
-  std::set<std::string> schemas;
-  for (const SyncedTable& table : tables) {
-    for (const TableName& relation : table.relations) {
-      schemas.insert(relation.schema);
-    }
-  }
-  const Rows rows = session.query(subjects_sql, {text_array({schemas.begin(), schemas.end()})});
+  const Rows rows = session.query(subjects_sql, {text_array(relation_schemas(tables))});
   for (std::size_t i = 0; i < rows.columns(); ++i) {
     subjects_.push_back(rows.value(0, i));
   }

@@ -133,8 +133,8 @@ void install_state(Session& session, std::string_view migration, Side side,
   postgres::Transaction transaction(session);
   // Two installers at once would fail on the catalogue's unique indexes, so they take turns.
   session.query("SELECT pg_advisory_xact_lock(hashtext('crossover.install'))");
-  session.batch(create_schema);
-  if (session.query("SELECT FROM crossover.migration").size() == 0) {
+  if (!read_migration(session)) {
+    session.batch(create_schema);
     insert_migration(session, migration, side, apply_token);
   }
   const Migration present = *read_migration(session);
@@ -160,12 +160,12 @@ std::optional<Migration> read_migration(Session& session) {
   if (rows.size() == 0) {
     return std::nullopt;
   }
-  if (rows.int64(0, 8) > state_version) {
+  if (rows.int64(0, 8) != state_version) {
     throw Error(ErrorKind::precondition,
-                fmt::format("unable to read the state of migration '{}': its layout {} is newer "
-                            "than this program's {}",
+                fmt::format("unable to read the state of migration '{}': its layout is {}, this "
+                            "program's is {}",
                             rows.text(0, 0), rows.int64(0, 8), state_version),
-                "use the version of Crossover that began this migration, or a newer one");
+                "end this migration with the version of Crossover that began it");
   }
   Migration migration;
   migration.name = rows.text(0, 0);
@@ -282,6 +282,10 @@ std::vector<SyncedTable> read_tables(Session& session) {
   return tables;
 }
 
+std::int64_t uncopied_tables(Session& session) {
+  return session.query("SELECT count(*) FROM crossover.synced_table WHERE NOT copied").int64(0, 0);
+}
+
 std::string new_token() {
   std::array<unsigned char, 16> bytes{};
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
@@ -352,10 +356,6 @@ std::vector<Evidence> read_evidence(Session& session) {
 }
 
 std::vector<SavedRow> read_saved_rows(Session& session) {
-  // A migration that an older program began has no such table.
-  if (!session.query("SELECT to_regclass('crossover.saved_row') IS NOT NULL").boolean(0, 0)) {
-    return {};
-  }
   const Rows rows = session.query(
       "SELECT to_json(r.at)#>>'{}', t.schema_name || '.' || t.table_name, r.content "
       "FROM crossover.saved_row r JOIN crossover.synced_table t ON t.id = r.table_id "

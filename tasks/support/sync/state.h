@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -13,9 +14,9 @@
 
 namespace crossover::sync {
 
-/// The layout of schema `crossover` that this program writes. A database with a higher number is
-/// refused.
-inline constexpr int state_version = 1;
+/// The layout of schema `crossover` that this program writes. A database with another number is
+/// refused: a migration ends with the program that began it, or one of the same layout.
+inline constexpr int state_version = 2;
 
 /// The phase by which the old database says that the new one has been given up with what was
 /// written there (cutover/abandon.h): nothing is carried any more in either direction.
@@ -39,7 +40,7 @@ struct Migration {
 
 /// Creates schema `crossover` and its tables where they are missing and the migration's row.
 /// Idempotent; keeps what is there. Throws Error{precondition} when the schema belongs to another
-/// migration or to a newer program.
+/// migration or to a program of another layout.
 void install_state(postgres::Session& session, std::string_view name, Side side,
                    const Secret& apply_token);
 
@@ -69,6 +70,9 @@ void set_moving_to(postgres::Session& session, std::string_view owner, std::opti
 
 /// The tables of the migration as they were recorded by `record_tables`, by id.
 std::vector<SyncedTable> read_tables(postgres::Session& session);
+
+/// How many of the recorded tables wait for their copy.
+std::int64_t uncopied_tables(postgres::Session& session);
 void record_tables(postgres::Session& session, const std::vector<SyncedTable>& tables);
 
 /// A random token of 128 bits in hexadecimal, from the kernel.

@@ -1,5 +1,7 @@
 #include "sync/synced_table.h"
 
+#include <set>
+
 #include "postgres/quote.h"
 
 namespace crossover::sync {
@@ -20,6 +22,16 @@ std::string_view name(Policy policy) {
 
 std::string KeyType::column_type() const {
   return collation.empty() ? type : type + " COLLATE " + collation;
+}
+
+std::vector<std::string> relation_schemas(const std::vector<SyncedTable>& tables) {
+  std::set<std::string> schemas;
+  for (const SyncedTable& table : tables) {
+    for (const TableName& relation : table.relations) {
+      schemas.insert(relation.schema);
+    }
+  }
+  return {schemas.begin(), schemas.end()};
 }
 
 }  // namespace crossover::sync

@@ -57,4 +57,7 @@ struct SyncedTable {
   bool operator==(const SyncedTable&) const = default;
 };
 
+/// The schemas of all their relations, each once, in order.
+std::vector<std::string> relation_schemas(const std::vector<SyncedTable>& tables);
+
 }  // namespace crossover::sync

@@ -8,6 +8,7 @@
 #include "base/stop_point.h"
 #include "postgres/quote.h"
 #include "sync/gate.h"
+#include "sync/position.h"
 #include "sync/state.h"
 #include "sync/table_sql.h"
 
@@ -16,7 +17,6 @@ namespace {
 
 using postgres::Transaction;
 
-constexpr std::string_view frozen_and_read_only = "ISOLATION LEVEL REPEATABLE READ READ ONLY";
 constexpr std::uint64_t rows_between_looks = 1000;
 constexpr std::uint64_t bytes_between_looks = std::uint64_t{64} << 10U;
 
@@ -48,7 +48,7 @@ TableCopier::TableCopier(const Databases& databases, Direction direction, const 
       target_(open_apply_session(databases.at(sync::target(direction)), "copy", apply_token)) {}
 
 void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
-  Transaction reading(source_, frozen_and_read_only);
+  Transaction reading(source_, postgres::one_snapshot);
   const std::string snapshot = take_snapshot(source_, table);
   Transaction writing(target_);
   require_owner(target_, team_.owner);
@@ -57,8 +57,9 @@ void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
   require_not_live(target_, side_);
   stop_point("copy-loaded");
   record(table, rows, snapshot);
-  writing.commit();
   reading.commit();
+  flush_wal(source_);
+  writing.commit();
   stop_point("copy-committed");
 }
 
@@ -72,7 +73,7 @@ void TableCopier::clear(const SyncedTable& table) {
 
 std::uint64_t TableCopier::copy_range(const SyncedTable& table, const PageRange& range,
                                       const std::string& exported, const GivenUp& given_up) {
-  Transaction reading(source_, frozen_and_read_only);
+  Transaction reading(source_, postgres::one_snapshot);
   source_.batch(fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(exported)));
   Transaction writing(target_);
   require_owner(target_, team_.owner);
@@ -89,6 +90,7 @@ void TableCopier::mark(const SyncedTable& table, std::uint64_t rows, const std::
   Transaction writing(target_);
   require_owner(target_, team_.owner);
   record(table, rows, snapshot);
+  flush_wal(source_);
   writing.commit();
   stop_point("copy-committed");
 }

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/stop.h"
+#include "fixtures/error_of.h"
 #include "integration/cutover/service.h"
 
 namespace crossover::test {
@@ -11,16 +12,24 @@ namespace {
 
 using sync::Side;
 
-cutover::SwitchReport switch_to(Service& service, Side side, Duration budget) {
+cutover::SwitchReport run(Service& service, const cutover::SwitchOptions& options) {
   cutover::Fleet fleet = service.fleet();
-  cutover::SwitchOptions options;
-  options.migration = migration;
-  options.to = side;
-  options.pause_budget = budget;
   const SystemClock clock;
   NoLog log;
   const StopRequest stop;
   return cutover::run_switch(service.databases(), fleet, options, clock, log, stop);
+}
+
+cutover::SwitchOptions options_to(Side side) {
+  cutover::SwitchOptions options;
+  options.migration = migration;
+  options.to = side;
+  options.pause_budget = std::chrono::seconds(5);
+  return options;
+}
+
+cutover::SwitchReport switch_to(Service& service, Side side) {
+  return run(service, options_to(side));
 }
 
 std::string timings(const cutover::SwitchReport& report) {
@@ -38,7 +47,7 @@ TEST_CASE("switch, roll back and switch again lose nothing and fail no request")
   REQUIRE(writers.wait_for(100, std::chrono::seconds(60)));
   Side live = Side::old_side;
   for (const Side to : {Side::new_side, Side::old_side, Side::new_side}) {
-    const auto report = switch_to(service, to, std::chrono::seconds(5));
+    const auto report = switch_to(service, to);
     std::cout << "to " << sync::name(to) << ": " << timings(report) << '\n';
     CHECK(report.changed);
     live = to;
@@ -57,8 +66,25 @@ TEST_CASE("switch, roll back and switch again lose nothing and fail no request")
   CHECK(writers.differences(service, live) == std::vector<std::string>{});
   CHECK(straggler.lost(service, live) == std::vector<std::string>{});
   CHECK(straggler.refused() > 0);
-  const auto again = switch_to(service, live, std::chrono::seconds(5));
+  const auto again = switch_to(service, live);
   CHECK_FALSE(again.changed);
+}
+
+TEST_CASE("a pooler that has started since the others were listed is not left behind") {
+  Service service(1);
+  cutover::SwitchOptions options = options_to(Side::new_side);
+  options.running_poolers = [&] {
+    std::vector<std::string> names = service.fleet().names();
+    names.emplace_back("pooler-2");
+    return names;
+  };
+  const Error error = error_of([&] { run(service, options); });
+  CHECK(error.kind() == ErrorKind::locked);
+  CHECK(error.text() == "unable to switch: pooler 'pooler-2' has started meanwhile");
+  CHECK(error.hint() == "run this step again");
+  CHECK(service.state(0).target == Side::old_side);
+  options.running_poolers = [&] { return service.fleet().names(); };
+  CHECK(run(service, options).changed);
 }
 
 }  // namespace

@@ -55,57 +55,6 @@ std::int64_t left_behind(World& world) {
   });
 }
 
-/// The load of one round, and the comparison of what it was told with both databases.
-class Round {
- public:
-  explicit Round(World& world) : world_(world), before_(counts(world.old_db)) {
-    writers_.emplace(world.old_server, 2);
-  }
-
-  void stop() { writers_->stop(); }
-
-  /// Writers have stopped and all is carried: nothing acknowledged is missing on either side, and
-  /// nothing is there twice.
-  void check_nothing_lost() {
-    CHECK(writers_->failures() == 0);
-    CHECK(writers_->last_failure().empty());
-    std::vector<std::int64_t> expected = before_;
-    const std::vector<std::int64_t> increments = writers_->increments();
-    for (std::size_t i = 0; i < increments.size(); ++i) {
-      expected[i] += increments[i];
-      expected.back() += increments[i];
-    }
-    for (const sync::Database* database : {&world_.old_db, &world_.new_db}) {
-      CHECK(counts(*database) == expected);
-      postgres::Session session = database->open("check");
-      const postgres::Rows rows = session.query("SELECT token FROM public.event");
-      std::set<std::string> missing = writers_->tokens();
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        missing.erase(std::string(rows.text(i, 0)));
-      }
-      CHECK(missing == std::set<std::string>{});
-    }
-    CHECK(world_.equal_by_sql());
-  }
-
- private:
-  // The counters of the writers, then the events of all: each transaction adds one to both.
-  static std::vector<std::int64_t> counts(const sync::Database& database) {
-    postgres::Session session = database.open("check");
-    std::vector<std::int64_t> values;
-    for (const char* sql :
-         {"SELECT value FROM public.counter WHERE id = 1",
-          "SELECT value FROM public.counter WHERE id = 2", "SELECT count(*) FROM public.event"}) {
-      values.push_back(session.query(sql).int64(0, 0));
-    }
-    return values;
-  }
-
-  World& world_;
-  std::vector<std::int64_t> before_;
-  std::optional<Writers> writers_;
-};
-
 Duration time_of(const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
   work();
@@ -121,12 +70,10 @@ TEST_CASE("a start that was killed at random moments ends as an undisturbed one"
   std::string undisturbed;
   Duration whole{};
   {
-    Round round(world);
+    Writers writers(world.old_server, 2);
     whole = time_of([&] { place.run(0, {"start"}); });
     place.run(0, {"verify"});
-    round.stop();
-    place.run(0, {"follow", "--until-caught-up"});
-    round.check_nothing_lost();
+    carry_the_rest(place, writers);
     undisturbed = structures(world);
     place.run(0, {"abort"});
   }
@@ -134,7 +81,7 @@ TEST_CASE("a start that was killed at random moments ends as an undisturbed one"
     empty_new_side(world);
     const Duration lifetime = moments.between({}, whole);
     INFO("killed after " << seconds(lifetime) << " s");
-    Round round(world);
+    Writers writers(world.old_server, 2);
     const process::Outcome outcome = place.start({"start"}, {}, lifetime);
     if (was_killed(outcome)) {
       ++kills;
@@ -147,9 +94,7 @@ TEST_CASE("a start that was killed at random moments ends as an undisturbed one"
     place.run(0, {"start"});
     CHECK(place.run(0, {"start"})["changed"] == false);
     place.run(0, {"verify"});
-    round.stop();
-    place.run(0, {"follow", "--until-caught-up"});
-    round.check_nothing_lost();
+    carry_the_rest(place, writers);
     CHECK(structures(world) == undisturbed);
     CHECK(left_behind(world) == 0);
     place.run(0, {"abort"});
@@ -165,12 +110,10 @@ TEST_CASE("a follower that was killed at random moments is followed by one that 
   for (int kills = 0; kills < follow_kills; ++kills) {
     const Duration lifetime = moments.between({}, std::chrono::milliseconds(1500));
     INFO("killed after " << seconds(lifetime) << " s");
-    Round round(world);
+    Writers writers(world.old_server, 2);
     REQUIRE(was_killed(place.start({"follow"}, {}, lifetime)));
     std::cout << fmt::format("follow killed after {:.3f} s\n", seconds(lifetime));
-    round.stop();
-    place.run(0, {"follow", "--until-caught-up"});
-    round.check_nothing_lost();
+    carry_the_rest(place, writers);
     CHECK(structures(world) == undisturbed);
     CHECK(left_behind(world) == 0);
   }

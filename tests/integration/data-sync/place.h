@@ -75,6 +75,19 @@ struct Place {
   const PostgresServer* new_server_ = &world.new_server;
 };
 
+/// Ends the load and carries what is left: no request failed, both sides are equal, and each has
+/// what was acknowledged.
+inline void carry_the_rest(const Place& place, Writers& writers) {
+  writers.stop();
+  CHECK(writers.failures() == 0);
+  CHECK(writers.last_failure().empty());
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(place.world.equal_by_sql());
+  for (const sync::Database* database : {&place.world.old_db, &place.world.new_db}) {
+    CHECK(writers.differences(*database) == std::vector<std::string>{});
+  }
+}
+
 inline void empty_new_side(World& world) {
   postgres::Session session = world.new_db.open("test");
   session.batch(

@@ -25,11 +25,7 @@ TEST_CASE("a migration's data from preflight to removal, each step twice") {
         json{{"phase", "following"}, {"gate", "open"}, {"capture", true}});
   CHECK(state["report"]["new"] ==
         json{{"phase", "following"}, {"gate", "closed"}, {"capture", true}});
-  writers.stop();
-  CHECK(writers.failures() == 0);
-  CHECK(writers.last_failure().empty());
-  place.run(0, {"follow", "--until-caught-up"});
-  CHECK(world.equal_by_sql());
+  carry_the_rest(place, writers);
 
   const json refused = place.run(3, {"start", "--approved-plan", std::string(64, '0')});
   CHECK(refused["error"]["message"].get<std::string>().starts_with(
@@ -82,10 +78,7 @@ TEST_CASE("a start that was killed at any boundary ends as an undisturbed one") 
     REQUIRE(killed.signal == 9);
     place.run(0, {"start"});
     place.run(0, {"verify"});
-    writers.stop();
-    CHECK(writers.failures() == 0);
-    place.run(0, {"follow", "--until-caught-up"});
-    CHECK(world.equal_by_sql());
+    carry_the_rest(place, writers);
     place.run(0, {"abort"});
     empty_new_side(world);
   }
@@ -103,10 +96,7 @@ TEST_CASE("a start that was killed between the ranges of a large table begins th
       world.new_server.connect("app").query("SELECT count(*) > 0 FROM public.event").boolean(0, 0));
   place.run(0, {"start"});
   place.run(0, {"verify"});
-  writers.stop();
-  CHECK(writers.failures() == 0);
-  place.run(0, {"follow", "--until-caught-up"});
-  CHECK(world.equal_by_sql());
+  carry_the_rest(place, writers);
 }
 
 TEST_CASE("a follower that was killed at any boundary is followed by one that loses nothing") {
@@ -118,9 +108,7 @@ TEST_CASE("a follower that was killed at any boundary is followed by one that lo
     CAPTURE(point);
     Writers writers(world.old_server, 2);
     REQUIRE(place.start({"follow"}, std::string(point) + ":kill").signal == 9);
-    writers.stop();
-    place.run(0, {"follow", "--until-caught-up"});
-    CHECK(world.equal_by_sql());
+    carry_the_rest(place, writers);
   }
 }
 

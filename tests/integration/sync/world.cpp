@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <random>
 
 #include "base/error.h"
@@ -106,10 +107,24 @@ bool World::equal_by_sql(const sync::Databases& databases) {
   return true;
 }
 
+namespace {
+
+std::int64_t read_counter(postgres::Session& session, std::size_t index) {
+  return session
+      .query("SELECT value FROM public.counter WHERE id = $1::bigint", {std::to_string(index + 1)})
+      .int64(0, 0);
+}
+
+}  // namespace
+
 Writers::Writers(const PostgresServer& server, int count)
     : server_(server),
       counters_(static_cast<std::size_t>(count)),
       tokens_(static_cast<std::size_t>(count)) {
+  postgres::Session session = server.connect("app");
+  for (std::size_t i = 0; i < counters_.size(); ++i) {
+    counters_[i] = read_counter(session, i);
+  }
   for (int i = 0; i < count; ++i) {
     threads_.emplace_back([this, i] { run(i); });
   }
@@ -124,20 +139,28 @@ void Writers::stop() {
   }
 }
 
-std::vector<std::int64_t> Writers::increments() const {
-  std::vector<std::int64_t> values;
-  for (const auto& counter : counters_) {
-    values.push_back(counter.load());
+std::vector<std::string> Writers::differences(const sync::Database& database) const {
+  postgres::Session session = database.open("check");
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < counters_.size(); ++i) {
+    const std::int64_t value = read_counter(session, i);
+    if (value != counters_[i]) {
+      found.push_back(fmt::format("counter {}: {} instead of {}", i + 1, value, counters_[i]));
+    }
   }
-  return values;
-}
-
-std::set<std::string> Writers::tokens() const {
-  std::set<std::string> all;
+  std::map<std::string, int> times;
+  const postgres::Rows rows = session.query("SELECT token FROM public.event");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ++times[std::string(rows.text(i, 0))];
+  }
   for (const auto& tokens : tokens_) {
-    all.insert(tokens.begin(), tokens.end());
+    for (const std::string& token : tokens) {
+      if (times[token] != 1) {
+        found.push_back(fmt::format("token {}: there {} times", token, times[token]));
+      }
+    }
   }
-  return all;
+  return found;
 }
 
 // One transaction after the other, at each isolation level in turn: a read-then-absolute write, an
@@ -149,7 +172,7 @@ void Writers::run(int index) {
     const std::string id = std::to_string(index + 1);
     const char* const levels[] = {"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};
     for (int n = 0; !done_; ++n) {
-      const std::string token = fmt::format("writer {} {}", index, n);
+      const std::string token = fmt::format("load {} writer {} {}", id_, index, n);
       try {
         postgres::Transaction transaction(session,
                                           fmt::format("ISOLATION LEVEL {}", levels[n % 3]));

@@ -70,9 +70,9 @@ class Writers {
   ~Writers() { stop(); }
   void stop();
 
-  /// Acknowledged increments of counter `i`.
-  std::vector<std::int64_t> increments() const;
-  std::set<std::string> tokens() const;
+  /// After `stop`: how a database differs from what was acknowledged, by the sum of increments and
+  /// by the tokens, of which none may be missing or there twice.
+  std::vector<std::string> differences(const sync::Database& database) const;
   int failures() const { return failures_; }
   std::string last_failure() const { return last_failure_; }
 
@@ -80,7 +80,8 @@ class Writers {
   void run(int index);
   const PostgresServer& server_;
   std::atomic<bool> done_{false};
-  std::vector<std::atomic<std::int64_t>> counters_;
+  const std::string id_ = sync::new_token().substr(0, 8);  // tells the tokens of loads apart
+  std::vector<std::int64_t> counters_;  // what a database must have, each that of its writer
   std::vector<std::set<std::string>> tokens_;
   std::atomic<int> failures_{0};
   std::string last_failure_;

@@ -39,7 +39,7 @@ struct ClientOptions {
   Duration connect_timeout = std::chrono::seconds(10);
   /// No byte for so long ends an exchange that is not a stream; 0: no limit.
   Duration idle_timeout = std::chrono::seconds(60);
-  std::size_t parallel = 32;  ///< requests of one `send_all` in flight at a time
+  std::size_t parallel = 64;  ///< requests of one `send_all` in flight at a time
   /// Connections that one `send_all` may open to one host; 1 with HTTP/2 means multiplexing.
   std::size_t connections_per_host = 1;
   bool http2 = true;  ///< offered by ALPN; HTTP/1.1 remains possible

@@ -91,12 +91,12 @@ inline bool serving(Service& service, Side& live) {
   return true;
 }
 
-/// At most 20.
+/// How long until all poolers serve, and where. Throws Error{timeout} after 60 s.
 inline double seconds_until_serving(Service& service, Side& live) {
   const auto start = std::chrono::steady_clock::now();
   while (!serving(service, live)) {
-    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(20)) {
-      return 20;
+    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(60)) {
+      throw Error(ErrorKind::timeout, "unable to see 'the poolers' serve: not after 60 s");
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }

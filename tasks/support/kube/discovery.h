@@ -20,7 +20,7 @@ class KindTable {
   KindTable(const KindTable&) = delete;
   KindTable& operator=(const KindTable&) = delete;
 
-  void add(Resource resource, bool preferred);
+  void add(Resource&& resource, bool preferred);
   const Resource* find(const std::string& api_version, const std::string& kind) const;
   /// In each group's preferred version.
   std::vector<Resource> preferred() const;

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* api_version = "coordination.k8s.io/v1";
+constexpr const char* lease_api_version = "coordination.k8s.io/v1";
 constexpr int write_tries = 5;
 constexpr auto observe_pause = std::chrono::milliseconds(250);
 /// Clocks of two hosts may differ by so much; a renewal older than that is dead without watching.
@@ -109,7 +109,9 @@ class Lease::Keeper {
   }
 
  private:
-  Ref ref() const { return {api_version, "Lease", options_.ns, "crossover-" + options_.migration}; }
+  Ref ref() const {
+    return {lease_api_version, "Lease", options_.ns, "crossover-" + options_.migration};
+  }
 
   void acquire() {
     for (int attempt = 1;; ++attempt) {
@@ -178,7 +180,7 @@ class Lease::Keeper {
   }
 
   json make() const {
-    json lease = {{"apiVersion", api_version},
+    json lease = {{"apiVersion", lease_api_version},
                   {"kind", "Lease"},
                   {"metadata", {{"name", ref().name}}},
                   {"spec", spec()}};
@@ -275,7 +277,7 @@ void Lease::release() noexcept { keeper_->release(); }
 std::optional<LeaseState> read_lease(Client& client, const std::string& ns,
                                      const std::string& migration, const Clock& clock) {
   const std::optional<json> live =
-      client.find({api_version, "Lease", ns, "crossover-" + migration});
+      client.find({lease_api_version, "Lease", ns, "crossover-" + migration});
   if (!live) {
     return std::nullopt;
   }

@@ -27,7 +27,7 @@ void require_schemas(Session& session, const std::vector<std::string>& schemas) 
   const Rows rows = session.query(
       "SELECT s FROM unnest($1::text[]) s WHERE s NOT IN (SELECT nspname FROM pg_namespace)",
       {text_array(schemas)});
-  if (rows.size() > 0) {
+  if (!rows.empty()) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to read schema '{}': it does not exist in database '{}'",
                             rows.text(0, 0), session.options().database),

@@ -71,7 +71,7 @@ std::vector<std::string> natural_key_of(const Table& table,
   if (!configured.empty()) {
     return configured;
   }
-  const std::vector<std::string> identity = row_identity(table);
+  std::vector<std::string> identity = row_identity(table);
   for (const UniqueIndex& index : table.unique_indexes) {
     if (!index.primary && index.columns != identity) {
       return index.columns;

@@ -157,7 +157,7 @@ std::optional<Migration> read_migration(Session& session) {
   const Rows rows = session.query(
       "SELECT name, side, phase, apply_token, owner_token, drainer_token, moving_to, plan_sha256, "
       "version FROM crossover.migration");
-  if (rows.size() == 0) {
+  if (rows.empty()) {
     return std::nullopt;
   }
   if (rows.int64(0, 8) != state_version) {
@@ -321,7 +321,7 @@ Session open_apply_session(const Database& database, std::string_view purpose,
       "SELECT set_config('crossover.apply', apply_token, false) IS NOT NULL "
       "FROM crossover.migration WHERE encode(sha256(convert_to(apply_token, 'UTF8')), 'hex') = $1",
       {digest::sha256(apply_token.reveal())});
-  if (known.size() == 0) {
+  if (known.empty()) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to apply rows to '{}': its state is of another start of the "
                             "migration",

@@ -39,7 +39,7 @@ constexpr const char* context =
 
 Surroundings surroundings(std::map<std::string, std::string> environment,
                           const std::string& account = "/nonexistent") {
-  return {[environment](const char* name) {
+  return {[environment = std::move(environment)](const char* name) {
             const auto found = environment.find(name);
             return found == environment.end() ? std::string() : found->second;
           },

@@ -66,7 +66,7 @@ def phases(load: dict) -> list:
 
 def pauses(moves: list) -> list:
     """The parts of each pause are those that its result document names, in their order."""
-    paused = [(title, document['metrics'], [phase['name'] for phase in document.get('phases', [])])
+    paused = [(title, document['metrics'], in_pause([phase['name'] for phase in document.get('phases', [])]))
               for title, document in moves if 'paused_seconds' in document.get('metrics', {})]
     parts = list(dict.fromkeys(name for _, _, names in paused for name in names))
     rows = [('PAUSE to RESUME', 'ms', *parts)]
@@ -74,6 +74,11 @@ def pauses(moves: list) -> list:
         rows.append((title, milliseconds(metrics['paused_seconds']),
                      *(milliseconds(metrics[f'{part}_seconds']) if part in names else '-' for part in parts)))
     return table(rows) if paused else []
+
+
+def in_pause(names: list) -> list:
+    """Without what comes before PAUSE and after RESUME, as leading the route does."""
+    return names[names.index('pause'):names.index('resume') + 1] if {'pause', 'resume'} <= set(names) else []
 
 
 def milliseconds(seconds: float) -> str:

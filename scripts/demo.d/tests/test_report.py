@@ -37,13 +37,15 @@ class Lines(unittest.TestCase):
         self.assertEqual(report.totals(report.Facts(load=LOAD, check=CHECK))[0], 'acknowledged writes            21,000')
 
     def test_pauses_show_each_part(self):
-        moves = [('switch 1', {'metrics': {'paused_seconds': 0.0312, 'pause_seconds': 0.002, 'lock_seconds': 0.0292},
-                               'phases': [{'name': 'pause'}, {'name': 'lock'}]}),
+        moves = [('switch 1', {'metrics': {'paused_seconds': 0.0312, 'pause_seconds': 0.002, 'lock_seconds': 0.029,
+                                           'resume_seconds': 0.0002, 'route_seconds': 5},
+                               'phases': [{'name': 'route'}, {'name': 'pause'}, {'name': 'lock'}, {'name': 'resume'}]}),
                  ('loss 1', {'metrics': {'paused_seconds': 0.5}, 'phases': []}),
                  ('status', {'metrics': {}})]
         self.assertEqual([line.split() for line in report.pauses(moves)],
-                         [['PAUSE', 'to', 'RESUME', 'ms', 'pause', 'lock'], ['switch', '1', '31.2', '2.0', '29.2'],
-                          ['loss', '1', '500.0', '-', '-']])
+                         [['PAUSE', 'to', 'RESUME', 'ms', 'pause', 'lock', 'resume'],
+                          ['switch', '1', '31.2', '2.0', '29.0', '0.2'],
+                          ['loss', '1', '500.0', '-', '-', '-']])
 
     def test_no_pauses_no_table(self):
         self.assertEqual(report.pauses([('status', {'metrics': {}})]), [])

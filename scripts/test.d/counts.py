@@ -79,7 +79,7 @@ def last_line(output: str, code: int, _environment: dict) -> Count:
 def of_catch(output: str, lines: int = 80) -> str:
     """The assertions that failed, which may stand far above the end; the end alone where none says so."""
     # Catch2 draws a line of dashes above a case's name and one of tildes or equals signs after the last one.
-    blocks = [block for block in re.split(r'^(?:-{79}|={79}|~{79})$', output, flags=re.MULTILINE)]
+    blocks = re.split(r'^(?:-{79}|={79}|~{79})$', output, flags=re.MULTILINE)
     shown = []
     for name, body in zip(blocks, blocks[1:]):
         if CATCH_FAILED.search(body):

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/retry.h"
 #include "base/stop_point.h"
 #include "postgres/sqlstate.h"
 #include "sync/change_reader.h"
@@ -39,8 +40,10 @@ std::map<int, std::string> copy_snapshots(Session& target) {
 // deadlock. So a drain whose time is not scarce gives way sooner than any server looks for one
 // (deadlock_timeout, 1 s), and begins anew.
 constexpr std::string_view yield_to_locks = "SET lock_timeout = '50ms'";
-constexpr auto lock_patience = std::chrono::seconds(5);
-constexpr auto pause_after_conflict = std::chrono::milliseconds(50);
+constexpr RetryPolicy after_giving_way{.budget = std::chrono::seconds(5),
+                                       .first_pause = std::chrono::milliseconds(50),
+                                       .longest_pause = std::chrono::milliseconds(50),
+                                       .jitter = 0.0};
 
 Session open_captured(const Database& database, Direction direction) {
   Session session = database.open("drain");
@@ -70,23 +73,18 @@ class Drain::Impl {
 
   /// A drain, committed; the source's snapshot stays open.
   DrainReport drain() {
-    const Deadline patience(clock_, lock_patience);
-    while (true) {
+    const StopRequest never;
+    DrainReport report;
+    retry(clock_, never, after_giving_way, postgres::is_lock_conflict, [&] {
       try {
-        DrainReport report = apply();
+        report = apply();
         commit(report);
-        return report;
-      } catch (const Error& error) {
-        rollback();
-        if (!postgres::is_lock_conflict(error) || patience.passed()) {
-          throw;
-        }
       } catch (...) {
         rollback();
         throw;
       }
-      clock_.sleep(pause_after_conflict);
-    }
+    });
+    return report;
   }
 
   /// Applies what has changed in an open transaction on the target.

@@ -115,6 +115,10 @@ std::int64_t read_counter(postgres::Session& session, std::size_t index) {
       .int64(0, 0);
 }
 
+std::int64_t count_events(postgres::Session& session) {
+  return session.query("SELECT count(*) FROM public.event").int64(0, 0);
+}
+
 }  // namespace
 
 Writers::Writers(const PostgresServer& server, int count)
@@ -125,6 +129,7 @@ Writers::Writers(const PostgresServer& server, int count)
   for (std::size_t i = 0; i < counters_.size(); ++i) {
     counters_[i] = read_counter(session, i);
   }
+  events_before_ = count_events(session);
   for (int i = 0; i < count; ++i) {
     threads_.emplace_back([this, i] { run(i); });
   }
@@ -153,12 +158,17 @@ std::vector<std::string> Writers::differences(const sync::Database& database) co
   for (std::size_t i = 0; i < rows.size(); ++i) {
     ++times[std::string(rows.text(i, 0))];
   }
+  std::int64_t events = events_before_;
   for (const auto& tokens : tokens_) {
+    events += static_cast<std::int64_t>(tokens.size());
     for (const std::string& token : tokens) {
       if (times[token] != 1) {
         found.push_back(fmt::format("token {}: there {} times", token, times[token]));
       }
     }
+  }
+  if (count_events(session) != events) {
+    found.push_back(fmt::format("events: {} instead of {}", count_events(session), events));
   }
   return found;
 }

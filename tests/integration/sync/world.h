@@ -70,8 +70,9 @@ class Writers {
   ~Writers() { stop(); }
   void stop();
 
-  /// After `stop`: how a database differs from what was acknowledged, by the sum of increments and
-  /// by the tokens, of which none may be missing or there twice.
+  /// After `stop`: how a database differs from what was acknowledged, by the sum of increments, by
+  /// the tokens, of which none may be missing or there twice, and by the number of events, of which
+  /// nobody else may add any meanwhile.
   std::vector<std::string> differences(const sync::Database& database) const;
   int failures() const { return failures_; }
   std::string last_failure() const { return last_failure_; }
@@ -81,6 +82,7 @@ class Writers {
   const PostgresServer& server_;
   std::atomic<bool> done_{false};
   const std::string id_ = sync::new_token().substr(0, 8);  // tells the tokens of loads apart
+  std::int64_t events_before_ = 0;
   std::vector<std::int64_t> counters_;  // what a database must have, each that of its writer
   std::vector<std::set<std::string>> tokens_;
   std::atomic<int> failures_{0};

@@ -6,7 +6,9 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "data-sync/metrics.h"
 #include "data-sync/start.h"
+#include "http/page_server.h"
 #include "postgres/sqlstate.h"
 #include "sync/capture.h"
 #include "sync/drain.h"
@@ -31,18 +33,18 @@ void require_kept(const Run& run) {
   }
 }
 
-// At the limit capture goes and the phase fails, never the service.
-void require_log_below_limit(const Run& run, Direction direction) {
+// At the limit capture goes and the phase fails, never the service. Returns the log's size.
+std::int64_t require_log_below_limit(const Run& run, Direction direction) {
   const Side side = sync::source(direction);
   postgres::Session source = run.at(side).open("follow");
   if (!sync::read_migration(source)) {
-    return;
+    return 0;
   }
   const auto tables = sync::read_tables(source);
   const std::int64_t bytes = sync::log_bytes(source, tables);
   const auto limit = static_cast<std::int64_t>(run.config().sync.log_limit);
   if (bytes <= limit) {
-    return;
+    return bytes;
   }
   sync::remove_capture(source, tables, run.install_context());
   throw Error(ErrorKind::failure,
@@ -58,7 +60,9 @@ void require_log_below_limit(const Run& run, Direction direction) {
 
 class Follower {
  public:
-  Follower(Run& run, Direction direction) : run_(run), direction_(direction) {
+  Follower(Run& run, Direction direction)
+      : run_(run), direction_(direction), metrics_(run.config().name, direction) {
+    serve_metrics();
     postgres::Session target = run.at(sync::target(direction)).open("follow");
     migration_ = sync::require_migration(target, run.at(sync::target(direction)).describe());
     tables_ = sync::read_tables(target);
@@ -90,6 +94,18 @@ class Follower {
   }
 
  private:
+  void serve_metrics() {
+    const std::string address = run_.context().options().text("metrics-bind-address");
+    if (address.empty()) {
+      return;
+    }
+    server_.emplace(address, http::PageServer::Pages{
+                                 {"/metrics", [this] {
+                                    return http::Page{FollowMetrics::content_type, metrics_.text()};
+                                  }}});
+    run_.context().log().info("metrics at port {}, path /metrics", server_->port());
+  }
+
   // Of both databases, so that a drainer of the other direction ends too.
   void take_over() {
     token_ = sync::new_token();
@@ -107,11 +123,13 @@ class Follower {
       stop_point("follow-drained");
       ++drains_;
       rows_ += static_cast<std::int64_t>(report.rows);
+      metrics_.drained(report, run_.context().clock().wall());
       return report;
     } catch (const Error& error) {
       if (!postgres::is_lock_conflict(error)) {
         throw;
       }
+      metrics_.waited_for_lock();
       run_.context().log().warning("{}: waiting for a lock: {}", sync::name(direction_),
                                    error.message());
       return std::nullopt;
@@ -125,10 +143,11 @@ class Follower {
       return;
     }
     said_ = now;
+    const std::uint64_t lag = drain.lag();
     context.log().info("{}: {} drains, {} rows carried, {} entries left", sync::name(direction_),
-                       drains_, rows_, drain.lag());
+                       drains_, rows_, lag);
     drain.purge(run_.config().sync.log_retention, context.clock());
-    require_log_below_limit(run_, direction_);
+    metrics_.looked(lag, require_log_below_limit(run_, direction_));
   }
 
   Run& run_;
@@ -139,6 +158,8 @@ class Follower {
   std::int64_t drains_ = 0;
   std::int64_t rows_ = 0;
   Clock::Monotonic said_{};
+  FollowMetrics metrics_;
+  std::optional<http::PageServer> server_;
 };
 
 }  // namespace

@@ -21,9 +21,9 @@ add_compile_options(
   -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
   -fstack-protector-strong
   # g++ 12 reports std::optional members that are read only when engaged (GCC bug 80635).
-  -Wno-maybe-uninitialized
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   # Optimised, it takes std::string's insert and replace for overlapping copies (GCC bugs 105329 and 105651).
-  $<$<CONFIG:Release>:-Wno-restrict>)
+  $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>)
 add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 add_link_options(-Wl,-z,relro -Wl,-z,now -pie)
 

@@ -10,6 +10,7 @@ import time
 
 import apply
 import data
+import engine
 import machine
 import pause
 import report
@@ -17,7 +18,7 @@ import start
 import workshop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROWS = {'start': start, 'apply': apply, 'pause': pause, 'data': data}
+ROWS = {'start': start, 'apply': apply, 'pause': pause, 'data': data, 'engine': engine}
 
 
 def arguments() -> argparse.Namespace:

@@ -113,6 +113,12 @@ def pg_dump(both: Databases) -> float:
                        f"{CLIENTS}/psql -X -q -v ON_ERROR_STOP=1 -d '{both.url('new')}'"])
 
 
+def configuration(both: Databases, workers: int) -> str:
+    """crossover.yaml for these databases."""
+    return CONFIG.format(workers=workers, old=DATABASE.format(port=both.where['old']),
+                         new=DATABASE.format(port=both.where['new']))
+
+
 class Ours:
     def __init__(self, shop, workers: int):
         self.shop, self.workers, self.peaks = shop, workers, []
@@ -120,8 +126,7 @@ class Ours:
     def __call__(self, both: Databases) -> float:
         folder = self.shop.scratch / f'ours-{self.workers}'
         folder.mkdir(exist_ok=True)
-        (folder / 'crossover.yaml').write_text(CONFIG.format(
-            workers=self.workers, old=DATABASE.format(port=both.where['old']), new=DATABASE.format(port=both.where['new'])))
+        (folder / 'crossover.yaml').write_text(configuration(both, self.workers))
         result = folder / 'result.json'
         try:
             sample = self.shop.run((self.shop.program('data-sync'), 'start', '--log-level', 'warning'), output=result,

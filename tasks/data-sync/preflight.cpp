@@ -9,6 +9,7 @@
 #include "postgres/server_identity.h"
 #include "sync/clients.h"
 #include "sync/compare.h"
+#include "sync/rights.h"
 #include "sync/seeds.h"
 #include "sync/selection.h"
 
@@ -104,8 +105,8 @@ Survey survey(const Run& run) {
   append(survey.findings, sync::compare_structure(survey.old_side, survey.new_side, survey.tables));
   append(survey.findings, sync::check_database(survey.old_side, "old"));
   append(survey.findings, sync::check_database(survey.new_side, "new"));
-  append(survey.findings, sync::check_rights(old_session, "old"));
-  append(survey.findings, sync::check_rights(new_session, "new"));
+  append(survey.findings, sync::check_rights(old_session, "old", survey.tables));
+  append(survey.findings, sync::check_rights(new_session, "new", survey.tables));
   survey.schema_sha256 = schema_hash(survey.old_side, survey.tables);
   return survey;
 }

@@ -54,32 +54,4 @@ Findings open_questions(const config::Answers& answers,
   return findings;
 }
 
-Findings check_rights(postgres::Session& session, std::string_view side) {
-  Findings findings;
-  const auto refuse = [&](std::string text) {
-    findings.push_back({Finding::Level::error, fmt::format("{} database", side), std::move(text)});
-  };
-  const bool superuser =
-      session.query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").boolean(0, 0);
-  const std::string role = session.options().user;
-  if (!superuser) {
-    const bool may_set =
-        session.server_version() >= 150000 &&
-        session
-            .query(
-                "SELECT has_parameter_privilege(current_user, 'session_replication_role', 'SET')")
-            .boolean(0, 0);
-    if (!may_set) {
-      refuse(
-          fmt::format("role '{}' may not set session_replication_role: use a superuser, or from "
-                      "PostgreSQL 15 on GRANT SET ON PARAMETER session_replication_role",
-                      role));
-    }
-  }
-  if (!session.query("SELECT has_database_privilege(current_database(), 'CREATE')").boolean(0, 0)) {
-    refuse(fmt::format("role '{}' may not create a schema in it", role));
-  }
-  return findings;
-}
-
 }  // namespace crossover::sync

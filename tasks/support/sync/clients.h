@@ -28,7 +28,4 @@ std::vector<DatabaseClient> read_clients(postgres::Session& session);
 /// live APIs. Pure.
 Findings open_questions(const config::Answers& answers, const std::vector<DatabaseClient>& clients);
 
-/// What the session's role may not do and must. Each is an error with the right that is missing.
-Findings check_rights(postgres::Session& session, std::string_view side);
-
 }  // namespace crossover::sync

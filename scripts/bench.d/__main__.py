@@ -9,6 +9,7 @@ import sys
 import time
 
 import apply
+import cutover
 import data
 import engine
 import machine
@@ -18,12 +19,13 @@ import start
 import workshop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROWS = {'start': start, 'apply': apply, 'pause': pause, 'data': data, 'engine': engine}
+ROWS = {'start': start, 'apply': apply, 'pause': pause, 'data': data, 'engine': engine, 'cutover': cutover}
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='scripts/bench', description='Measures beside peers, in one run.')
     parser.add_argument('--rounds', type=int, help='of each measurement; default: what the row finds enough')
+    parser.add_argument('--rate', type=int, help='of row cutover: writes/s to aim at; default: 1450')
     parser.add_argument('--output', choices=('text', 'json'), default='text')
     parser.add_argument('--file', type=pathlib.Path, help='write the figures there as JSON, too')
     parser.add_argument('--build', type=pathlib.Path, default=ROOT / 'build/bench', help='default: build/bench')
@@ -50,7 +52,7 @@ def main() -> int:
     began = time.time()
     tables, complaints = [], []
     try:
-        with workshop.Workshop(ROOT, given.build.resolve(), given.rounds) as shop:
+        with workshop.Workshop(ROOT, given.build.resolve(), given.rounds, given.rate) as shop:
             shop.build([target for name in names for target in ROWS[name].TARGETS])
             facts = machine.describe(ROOT)
             if given.output == 'text':

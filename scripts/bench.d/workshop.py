@@ -44,9 +44,9 @@ def median_ratio(these: list, those: list) -> float:
 
 
 class Workshop:
-    def __init__(self, root: pathlib.Path, build: pathlib.Path, rounds):
+    def __init__(self, root: pathlib.Path, build: pathlib.Path, rounds=None, rate=None):
         self.root, self.folder = root, build
-        self.rounds = rounds
+        self.rounds, self.rate = rounds, rate
         self.scratch = None
         self.environment = {**os.environ, 'LC_ALL': 'C', 'CROSSOVER_SANDBOX_NAME':
                             os.environ.get('CROSSOVER_SANDBOX_NAME', SANDBOX_INSTANCE)}

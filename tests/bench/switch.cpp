@@ -1,7 +1,5 @@
 // Switches a service under load there and back and tells how long it was paused, as JSON:
 //   bench_switch ROWS TABLES SWITCHES WRITES_PER_SECOND
-#include "cutover/switch.h"
-
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -9,53 +7,13 @@
 #include <span>
 
 #include "base/error.h"
-#include "base/stop.h"
 #include "bench/switched_site.h"
+#include "bench/switching.h"
 
 namespace {
 
 using namespace crossover;
 using nlohmann::json;
-
-double milliseconds(Duration duration) { return 1e3 * seconds(duration); }
-
-cutover::SwitchReport switch_to(bench::Site& site, sync::Side side) {
-  cutover::Fleet fleet = site.fleet();
-  cutover::SwitchOptions options;
-  options.migration = test::migration;
-  options.to = side;
-  options.pause_budget = std::chrono::seconds(10);
-  const SystemClock clock;
-  NoLog log;
-  const StopRequest stop;
-  return cutover::run_switch(site.databases(), fleet, options, clock, log, stop);
-}
-
-// An autovacuum that is at work is a reason to wait, as for a person at a shell.
-cutover::SwitchReport switch_when_quiet(bench::Site& site, sync::Side side) {
-  for (int attempt = 1;; ++attempt) {
-    try {
-      return switch_to(site, side);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::precondition || attempt == 30) {
-        throw;
-      }
-      std::this_thread::sleep_for(std::chrono::seconds(1));
-    }
-  }
-}
-
-json described(const cutover::SwitchReport& report, sync::Side side) {
-  json phases = json::array();
-  for (const cutover::SwitchPhase& phase : report.phases) {
-    phases.push_back({{"name", phase.name}, {"ms", milliseconds(phase.duration)}});
-  }
-  return {{"to", sync::name(side)},
-          {"paused_ms", milliseconds(report.paused)},
-          {"phases", phases},
-          {"keys", report.last_drain.keys},
-          {"tables", report.last_drain.tables}};
-}
 
 int run(std::span<char*> arguments) {
   const bench::SiteSize size{std::stoll(arguments[1]), std::stoi(arguments[2])};
@@ -67,7 +25,9 @@ int run(std::span<char*> arguments) {
   for (int n = 0; n < switches; ++n) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
     const sync::Side to = sync::other(live);
-    moves.push_back(described(switch_when_quiet(site, to), to));
+    moves.push_back(bench::described(bench::switch_when_quiet(
+                                         site.databases(), [&site] { return site.fleet(); }, to),
+                                     to));
     live = to;
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(500));

@@ -8,12 +8,7 @@
 #include <random>
 
 #include "base/error.h"
-#include "base/stop.h"
-#include "sync/capture.h"
-#include "sync/copy.h"
-#include "sync/drain.h"
-#include "sync/gate.h"
-#include "sync/state.h"
+#include "bench/switching.h"
 
 namespace crossover::bench {
 namespace {
@@ -108,31 +103,11 @@ void Site::fill() {
 }
 
 void Site::install() {
-  Session old_side = old_database_->open("install");
-  Session new_side = new_database_->open("install");
-  const Secret token("apply-token-of-the-bench");
-  sync::install_state(old_side, test::migration, Side::old_side, token);
-  sync::install_state(new_side, test::migration, Side::new_side, token);
-  SystemClock clock;
-  NoLog log;
-  NoProgress progress;
-  const StopRequest stop;
-  const sync::InstallContext context{clock, stop, log, {}};
-  for (Session* session : {&old_side, &new_side}) {
-    sync::record_tables(*session, tables_);
-    sync::install_capture(*session, tables_, token, context);
-    sync::install_gate(*session, tables_, token, session == &new_side, context);
-    sync::take_owner(*session, "installer");
-    sync::take_drainer(*session, "installer");
-  }
-  sync::start_position(old_side, new_side, sync::Direction::forward, tables_);
-  sync::start_position(new_side, old_side, sync::Direction::reverse, tables_);
-  sync::copy_tables(databases(), sync::Direction::forward, tables_, token, "installer", {},
-                    {clock, stop, log, progress});
-  old_side.batch("UPDATE crossover.synced_table SET copied = true");  // the rows are its own
-  for (Session* session : {&old_side, &new_side}) {
-    session->batch("VACUUM ANALYZE");
-    session->batch("CHECKPOINT");
+  install_sync(databases(), tables_);
+  for (const test::FixedDatabase* database : {old_database_.get(), new_database_.get()}) {
+    Session session = database->open("install");
+    session.batch("VACUUM ANALYZE");
+    session.batch("CHECKPOINT");
   }
 }
 

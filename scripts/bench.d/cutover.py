@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import statistics
@@ -26,6 +27,8 @@ AFTER = 3
 MOVING_MS = 1000
 # Bytes of WAL by which a follower that has caught up is behind.
 NEAR = 500_000
+# Seconds between two looks of pgcopydb at what it was told.
+ASKS_EVERY = 10
 # For ever, at an outage: who waits longer than this gives up and lets the service go on where it was.
 GIVE_UP = 60
 CLIENTS = pathlib.Path('/usr/lib/postgresql/15/bin')
@@ -120,6 +123,8 @@ class Contestant:
 
     wal_level = 'logical'
     load = 'direct'
+    # Of a switch of ours: what its pause was spent on.
+    phases = None
 
     def prepare(self, service: Service) -> None:
         """Under load, before the cutover."""
@@ -191,9 +196,13 @@ class LogicalClosed(Logical):
     """A careful person without a pooler: the old database lets the service's role in no more, then it moves."""
 
     def cut_over(self, service):
-        service.sql('old', "ALTER ROLE app NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                           f"WHERE usename = 'app'; {APPLIED}")
-        service.copy_sequences()
+        try:
+            service.sql('old', "ALTER ROLE app NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                               f"WHERE usename = 'app'; {APPLIED}")
+            service.copy_sequences()
+        except GaveUp:
+            service.sql('old', 'ALTER ROLE app LOGIN')
+            raise
         service.tell('repoint', 'new', MOVING_MS)
 
 
@@ -225,18 +234,19 @@ class Pgcopydb(Contestant):
         self.folder = service.shop.scratch / 'pgcopydb'
         shutil.rmtree(self.folder, ignore_errors=True)
         self.log = service.shop.scratch / 'pgcopydb.log'
-        self.programs = workshop.CACHE / 'pgcopydb/bin'
-        self.environment = {**service.environment, 'PATH': f'{self.programs}:{os.environ["PATH"]}',
+        self.environment = {**service.environment, 'PATH': f'{workshop.PGCOPYDB}:{os.environ["PATH"]}',
                             'PGCOPYDB_SOURCE_PGURI': service.url('old'), 'PGCOPYDB_TARGET_PGURI': service.url('new')}
         service.sql('new', 'DROP SCHEMA public CASCADE; CREATE SCHEMA public')
         with open(self.log, 'w', encoding='utf-8') as log:
             self.process = subprocess.Popen(
-                [self.programs / 'pgcopydb', 'clone', '--follow', '--plugin', self.decoder, '--table-jobs', '2',
+                [workshop.PGCOPYDB / 'pgcopydb', 'clone', '--follow', '--plugin', self.decoder, '--table-jobs', '2',
                  '--index-jobs', '2', '--dir', self.folder], env=self.environment, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True)
         # It copies first, then applies what it had fetched meanwhile, and only then follows.
         wait_until('pgcopydb follows', self.follows, 3 * GIVE_UP)
         wait_until('pgcopydb has caught up', lambda: self.lag(service) < NEAR, GIVE_UP)
+        # It asks for its end position every ten seconds, and nobody can tell where in them it is.
+        time.sleep(random.uniform(0, ASKS_EVERY))
 
     def follows(self) -> bool:
         self.require_running()
@@ -249,7 +259,7 @@ class Pgcopydb(Contestant):
         return int(service.sql('old', f"SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{applied}')::bigint"))
 
     def pgcopydb(self, *arguments: str) -> str:
-        done = subprocess.run([self.programs / 'pgcopydb', *arguments, '--dir', self.folder], env=self.environment,
+        done = subprocess.run([workshop.PGCOPYDB / 'pgcopydb', *arguments, '--dir', self.folder], env=self.environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
             raise GaveUp(f"'pgcopydb {' '.join(arguments)}' failed: {done.stderr[-300:]}")
@@ -267,16 +277,17 @@ class Pgcopydb(Contestant):
         service.pooler('PAUSE app')
         try:
             self.pgcopydb('stream', 'sentinel', 'set', 'endpos', '--current')
-            try:
-                code = self.process.wait(timeout=GIVE_UP)
-            except subprocess.TimeoutExpired:
-                raise GaveUp(f'pgcopydb did not reach the end position within {GIVE_UP} s: {self.first_error()}'
-                             ) from None
-            if code:
-                raise GaveUp(f'pgcopydb ended with {code}: {self.first_error()}')
+            wait_until('pgcopydb has reached the end position', lambda: self.ended(service), GIVE_UP)
             service.lead_pooler_to_new()
         finally:
             service.pooler('RESUME app')
+
+    def ended(self, service) -> bool:
+        """It does not see its end position as long as nothing is written after it, so something is."""
+        service.sql('old', 'SELECT txid_current()')
+        if self.process.poll():
+            self.require_running()
+        return self.process.returncode == 0
 
     def finish(self, service):
         if self.process and self.process.poll() is None:
@@ -295,7 +306,10 @@ class Ours(Contestant):
         service.tell('install')
 
     def cut_over(self, service):
-        self.report = service.tell('switch')
+        try:
+            self.phases = service.tell('switch')
+        except workshop.Failure as failure:  # a switch that fails leaves the service running where it did
+            raise GaveUp(str(failure)) from None
 
 
 def wait_until(what: str, ready, seconds: float = 120) -> None:
@@ -332,22 +346,20 @@ def service_of(shop, contestant: Contestant, rate: int):
 
 def one_cutover(shop, contestant: Contestant, rate: int) -> dict:
     """The figures of one cutover; 'gave_up' says why the service had to stay where it was."""
-    reasons = []
+    gave_up = ''
     with service_of(shop, contestant, rate) as service:
-        steps = (contestant.prepare, lambda _: service.settle(), contestant.cut_over)
         try:
-            for step in steps:
-                step(service)
+            contestant.prepare(service)
+            service.settle()
+            contestant.cut_over(service)
         except GaveUp as error:
-            reasons.append(str(error))
-        try:
+            gave_up = str(error)
+        with contextlib.suppress(GaveUp):  # where the service is has been decided
             contestant.finish(service)
-        except GaveUp as error:
-            reasons.append(str(error))
         time.sleep(AFTER)
-        stays = reasons or isinstance(contestant, Nothing)
+        stays = gave_up or isinstance(contestant, Nothing)
         figures = service.tell('stop', 'old' if stays else 'new')
-    return {**figures, 'gave_up': reasons[0] if reasons else ''}
+    return {**figures, 'gave_up': gave_up, 'phases': contestant.phases}
 
 
 def held_rate(shop, wanted: int) -> int:
@@ -398,6 +410,7 @@ def table(runs: dict, wanted: int, rate: int) -> report.Table:
         report.Goal('ours: lost writes, of all rounds', sum(run['lost'] + run['doubled'] for run in ours), 0),
         report.Goal('ours: failed writes, of all rounds', sum(run['failed'] for run in ours), 0),
         report.Goal('ours: wrong counters, of all rounds', sum(run['wrong_counters'] for run in ours), 0),
+        report.Goal('ours: cutovers that did not happen', sum(bool(run['gave_up']) for run in ours), 0),
         report.Goal('ours: longest gap', statistics.median(run['longest_gap_ms'] for run in ours), GAP_MS, ' ms'),
         report.Goal('ours: worst writer', statistics.median(run['worst_writer_ms'] for run in ours), GAP_MS, ' ms'),
     ]

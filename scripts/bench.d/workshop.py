@@ -13,6 +13,8 @@ import tempfile
 SANDBOX_INSTANCE = 'bench'
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'crossover'
 KUBECTL = CACHE / 'bin/kubectl'
+# Where pgcopydb is, and the clients that it runs.
+PGCOPYDB = CACHE / 'pgcopydb/bin'
 
 
 class Failure(Exception):

@@ -8,6 +8,7 @@ from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import contestants  # noqa: E402
 import cutover  # noqa: E402
 
 
@@ -19,7 +20,7 @@ def result(gave_up='', failures=None, **figures):
 
 class Table(unittest.TestCase):
     def line(self, *results):
-        table = cutover.table({'peer': list(results), cutover.OWN: [result()]}, 1450, 1450)
+        table = cutover.table({'peer': list(results), contestants.OWN: [result()]}, 1450, 1450)
         return table.lines[0], table.notes
 
     def test_figures_are_medians_of_the_rounds(self):
@@ -43,7 +44,7 @@ class Table(unittest.TestCase):
                                  "peer: most failed with: 23505 on 'HOST/app'"])
 
     def goals(self, *ours):
-        return {goal.text: goal.met() for goal in cutover.table({cutover.OWN: list(ours)}, 1450, 1450).goals}
+        return {goal.text: goal.met() for goal in cutover.table({contestants.OWN: list(ours)}, 1450, 1450).goals}
 
     def test_one_lost_write_of_ours_in_any_round_is_a_goal_missed(self):
         self.assertNotIn(False, self.goals(result(), result(), result()).values())
@@ -63,19 +64,19 @@ class Rate(unittest.TestCase):
         self.assertEqual(cutover.held(1450, 10.0), 50)
 
     def test_a_lower_rate_is_told(self):
-        table = cutover.table({cutover.OWN: [result()]}, 1450, 950)
+        table = cutover.table({contestants.OWN: [result()]}, 1450, 950)
         self.assertIn('950 writes/s', table.title)
         self.assertIn('does not hold 1450 writes/s', table.notes[0])
 
 
-class Fake(cutover.Contestant):
+class Fake(contestants.Contestant):
     def __init__(self, fails_in=''):
         self.fails_in, self.steps = fails_in, []
 
     def step(self, name):
         self.steps.append(name)
         if name == self.fails_in:
-            raise cutover.GaveUp(f'no {name}')
+            raise contestants.GaveUp(f'no {name}')
 
     def prepare(self, service):
         self.step('prepare')
@@ -102,7 +103,8 @@ class OneCutover(unittest.TestCase):
 
     def test_who_gave_up_by_the_old_one_and_cleans_up(self):
         contestant = Fake('prepare')
-        self.assertEqual(self.run_one(contestant), ({'failed': 0, 'gave_up': 'no prepare', 'phases': None}, ('stop', 'old')))
+        self.assertEqual(self.run_one(contestant),
+                         ({'failed': 0, 'gave_up': 'no prepare', 'phases': None}, ('stop', 'old')))
         self.assertEqual(contestant.steps, ['prepare', 'finish'])
 
     def test_a_failed_tidying_up_does_not_move_the_service_back(self):

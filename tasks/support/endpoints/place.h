@@ -1,24 +1,22 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
-#include "cli/task.h"
+#include "base/log.h"
+#include "config/kubernetes.h"
+#include "kube/client.h"
 #include "kube/port_forward.h"
-#include "seed-verify/connections.h"
 
-namespace crossover::seed_verify {
-
-/// The name of the target that is called: --target, else `check` for phase anonymous where it is
-/// configured, else `api`.
-std::string target_of(const cli::TaskContext& context);
+namespace crossover::endpoints {
 
 /// Where a target answers. A Service or pods are reached by a port-forward from outside of the
 /// cluster, which lasts as long as this object.
 struct Place {
-  /// Throws Error{usage} when the target is not configured, Error{precondition} when no pod is
-  /// behind it.
-  Place(cli::TaskContext& context, Connections& connections, const std::string& target);
+  /// `client` is asked for only when the target is not a URL. Throws Error{precondition} when no
+  /// pod is behind it.
+  Place(const config::Target& target, const std::function<kube::Client&()>& client, Log& log);
 
   std::string base_url;     ///< without a slash at the end
   std::string host;         ///< Host header; empty: the URL's
@@ -29,4 +27,4 @@ struct Place {
   std::unique_ptr<kube::PortForward> forward_;
 };
 
-}  // namespace crossover::seed_verify
+}  // namespace crossover::endpoints

@@ -1,4 +1,4 @@
-#include "seed-verify/expectation.h"
+#include "endpoints/expectation.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -7,7 +7,7 @@
 
 using namespace crossover;
 using config::EndpointCheck;
-using seed_verify::CallRules;
+using endpoints::CallRules;
 
 namespace {
 
@@ -28,7 +28,7 @@ http::Response answer(int status, const std::string& body) {
 
 std::string refusal(const EndpointCheck& wrong) {
   try {
-    seed_verify::refuse_wrong_checks({wrong});
+    endpoints::refuse_wrong_checks({wrong});
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::usage);
     return error.message();
@@ -66,39 +66,52 @@ TEST_CASE("each phase and target has its calls") {
   EndpointCheck login = full;
   login.token_env = "T";
   const CallRules anonymous{};
-  CHECK(seed_verify::reason_to_skip(reads, anonymous).empty());
-  CHECK(seed_verify::reason_to_skip(full, anonymous) == "belongs to phase full");
+  CHECK(endpoints::reason_to_skip(reads, anonymous).empty());
+  CHECK(endpoints::reason_to_skip(full, anonymous) == "belongs to phase full");
   CallRules rules{.phase = config::Phase::full, .on_check_copy = false, .writes_allowed = false};
-  CHECK(seed_verify::reason_to_skip(full, rules).empty());
-  CHECK(seed_verify::reason_to_skip(login, rules).empty());
-  CHECK_FALSE(seed_verify::reason_to_skip(writes, rules).empty());
+  CHECK(endpoints::reason_to_skip(full, rules).empty());
+  CHECK(endpoints::reason_to_skip(login, rules).empty());
+  CHECK_FALSE(endpoints::reason_to_skip(writes, rules).empty());
   rules.writes_allowed = true;
-  CHECK(seed_verify::reason_to_skip(writes, rules).empty());
+  CHECK(endpoints::reason_to_skip(writes, rules).empty());
   rules.on_check_copy = true;
-  CHECK_FALSE(seed_verify::reason_to_skip(writes, rules).empty());
-  CHECK_FALSE(seed_verify::reason_to_skip(login, rules).empty());
+  CHECK_FALSE(endpoints::reason_to_skip(writes, rules).empty());
+  CHECK_FALSE(endpoints::reason_to_skip(login, rules).empty());
 }
 
 TEST_CASE("everything that is not as it must be is named") {
   EndpointCheck wanted = check("c");
   wanted.json = {{"/status", "ok"}, {"/list/0/id", 7}};
   wanted.headers = {{"x-version", "new"}};
-  CHECK(seed_verify::differences(wanted, answer(200, R"({"status":"ok","list":[{"id":7}]})"))
-            .empty());
+  CHECK(
+      endpoints::differences(wanted, answer(200, R"({"status":"ok","list":[{"id":7}]})")).empty());
   wanted.headers = {{"x-version", "old"}, {"x-none", ""}};
-  CHECK(seed_verify::differences(wanted, answer(503, R"({"status":"down"})")) ==
+  CHECK(endpoints::differences(wanted, answer(503, R"({"status":"down"})")) ==
         std::vector<std::string>{"status 503, not 200", "header 'x-none' is missing",
                                  "header 'x-version' is 'new', not 'old'",
                                  "'/list/0/id' is missing", "'/status' is \"down\", not \"ok\""});
   wanted.headers = {};
-  CHECK(seed_verify::differences(wanted, answer(200, "<html>")) ==
+  CHECK(endpoints::differences(wanted, answer(200, "<html>")) ==
         std::vector<std::string>{"the answer is not JSON"});
 }
 
+TEST_CASE("the run's word stands wherever a check wants it") {
+  EndpointCheck wanted = check("c");
+  wanted.path = "/p/{token}/{/id}?again={token}";
+  wanted.body = R"({"name": "{token}"})";
+  wanted.request_headers = {{"X-Trace", "t-{token}"}};
+  wanted.cleanup = config::CleanupCall{"DELETE", "/p/{token}/{/id}"};
+  const EndpointCheck filled = endpoints::with_token(wanted, "w");
+  CHECK(filled.path == "/p/w/{/id}?again=w");
+  CHECK(filled.body == R"({"name": "w"})");
+  CHECK(filled.request_headers.at("X-Trace") == "t-w");
+  CHECK(filled.cleanup->path == "/p/w/{/id}");
+}
+
 TEST_CASE("a clean-up path is filled in from the answer") {
-  CHECK(seed_verify::fill_path("/requests/{/id}/x", R"({"id": 12})") == "/requests/12/x");
-  CHECK(seed_verify::fill_path("/p/{/name}", R"({"name": "a b/c"})") == "/p/a%20b%2Fc");
-  CHECK(seed_verify::fill_path("/plain", "no json") == "/plain");
-  CHECK_THROWS_WITH(seed_verify::fill_path("/requests/{/id}", "{}"),
+  CHECK(endpoints::fill_path("/requests/{/id}/x", R"({"id": 12})") == "/requests/12/x");
+  CHECK(endpoints::fill_path("/p/{/name}", R"({"name": "a b/c"})") == "/p/a%20b%2Fc");
+  CHECK(endpoints::fill_path("/plain", "no json") == "/plain");
+  CHECK_THROWS_WITH(endpoints::fill_path("/requests/{/id}", "{}"),
                     "unable to fill in '/requests/{/id}': the answer has no '/id'");
 }

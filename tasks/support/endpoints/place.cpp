@@ -1,38 +1,16 @@
-#include "seed-verify/place.h"
+#include "endpoints/place.h"
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
 #include "kube/connect.h"
 #include "kube/object.h"
 
-namespace crossover::seed_verify {
+namespace crossover::endpoints {
 
-namespace {
-
-const config::Target& configured(const cli::TaskContext& context, const std::string& target) {
-  const config::VerifyTargets& targets = context.config().verify.targets;
-  const std::optional<config::Target>& found = target == "check"   ? targets.check
-                                               : target == "route" ? targets.route
-                                                                   : targets.api;
-  return context.config().require(found, "verify.targets." + target);
-}
-
-}  // namespace
-
-std::string target_of(const cli::TaskContext& context) {
-  const std::string& named = context.options().text("target");
-  if (!named.empty()) {
-    return named;
-  }
-  const bool anonymous = context.options().text("phase") == "anonymous";
-  return anonymous && context.config().verify.targets.check ? "check" : "api";
-}
-
-Place::Place(cli::TaskContext& context, Connections& connections, const std::string& name) {
-  const config::Target& target = configured(context, name);
+Place::Place(const config::Target& target, const std::function<kube::Client&()>& connect,
+             Log& log) {
   if (!target.url.empty()) {
     base_url = target.url;
     while (base_url.ends_with('/')) {
@@ -43,7 +21,7 @@ Place::Place(cli::TaskContext& context, Connections& connections, const std::str
     return;
   }
   local = true;
-  kube::Client& client = connections.client();
+  kube::Client& client = connect();
   const std::string& ns = client.own_namespace();
   std::string address;
   if (!kube::in_cluster()) {
@@ -54,7 +32,7 @@ Place::Place(cli::TaskContext& context, Connections& connections, const std::str
                             .selector = target.selector,
                             .pod = {},
                             .port = std::to_string(target.port)},
-        context.log());
+        log);
     address = fmt::format("127.0.0.1:{}", forward_->local_port());
   } else if (!target.service.empty()) {
     address = fmt::format("{}.{}.svc:{}", target.service, ns, target.port);
@@ -73,4 +51,4 @@ Place::Place(cli::TaskContext& context, Connections& connections, const std::str
   server_name = host;
 }
 
-}  // namespace crossover::seed_verify
+}  // namespace crossover::endpoints

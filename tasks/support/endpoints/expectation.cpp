@@ -1,4 +1,4 @@
-#include "seed-verify/expectation.h"
+#include "endpoints/expectation.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-namespace crossover::seed_verify {
+namespace crossover::endpoints {
 
 namespace {
 
@@ -64,6 +64,10 @@ std::string reason_to_skip(const config::EndpointCheck& check, const CallRules& 
 }
 
 void refuse_wrong_checks(const std::vector<config::EndpointCheck>& checks) {
+  if (checks.empty()) {
+    throw Error(ErrorKind::usage, "unable to check endpoints: 'verify.endpoints' is missing",
+                "name the requests and what their answers must be there");
+  }
   for (const config::EndpointCheck& check : checks) {
     if (check.phase == config::Phase::anonymous) {
       if (check.method != "GET" && check.method != "HEAD") {
@@ -108,6 +112,25 @@ std::vector<std::string> differences(const config::EndpointCheck& check,
   return found;
 }
 
+config::EndpointCheck with_token(config::EndpointCheck check, const std::string& word) {
+  constexpr std::string_view place = "{token}";
+  const auto fill = [&](std::string& text) {
+    for (std::size_t at = text.find(place); at != std::string::npos;
+         at = text.find(place, at + word.size())) {
+      text.replace(at, place.size(), word);
+    }
+  };
+  fill(check.path);
+  fill(check.body);
+  for (auto& [name, value] : check.request_headers) {
+    fill(value);
+  }
+  if (check.cleanup) {
+    fill(check.cleanup->path);
+  }
+  return check;
+}
+
 std::string fill_path(const std::string& path, std::string_view answer) {
   const json document = json::parse(answer, nullptr, false);
   std::string filled;
@@ -131,4 +154,4 @@ std::string fill_path(const std::string& path, std::string_view answer) {
   return filled + path.substr(at);
 }
 
-}  // namespace crossover::seed_verify
+}  // namespace crossover::endpoints

@@ -1,9 +1,9 @@
 #include "data-sync/apply.h"
 
-#include "base/error.h"
 #include "data-sync/follow.h"
 #include "data-sync/migration.h"
 #include "data-sync/preflight.h"
+#include "data-sync/rehearse.h"
 #include "data-sync/removal.h"
 #include "data-sync/start.h"
 #include "data-sync/status.h"
@@ -13,13 +13,6 @@ namespace crossover::data_sync {
 
 void run(cli::TaskContext& context) {
   const std::string& verb = context.verb();
-  if (verb == "rehearse") {
-    throw Error(
-        ErrorKind::failure,
-        "unable to rehearse: this version can't make the copy that a rehearsal runs on",
-        "run `seed-verify check --phase anonymous` against the check copy of the API, which "
-        "changes nothing");
-  }
   Run migration(context);
   if (verb == "preflight") {
     preflight(migration);
@@ -31,6 +24,8 @@ void run(cli::TaskContext& context) {
     verify(migration);
   } else if (verb == "status") {
     status(migration);
+  } else if (verb == "rehearse") {
+    rehearse(migration);
   } else if (verb == "finish") {
     finish(migration);
   } else if (verb == "abort") {

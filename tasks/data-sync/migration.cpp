@@ -18,10 +18,18 @@ Run::Run(cli::TaskContext& context)
   if (sync::names_cluster(old_side) || sync::names_cluster(new_side)) {
     client_ = resources::connect(context);
   }
-  databases_ = std::make_unique<sync::ConfiguredDatabases>(
-      old_side, new_side,
-      postgres::EndpointContext{client_.get(), context.namespace_name(), kube::in_cluster(),
-                                context.log()});
+  databases_ = std::make_unique<sync::ConfiguredDatabases>(old_side, new_side, endpoint_context());
+}
+
+kube::Client& Run::client() const {
+  if (!client_) {
+    client_ = resources::connect(context_);
+  }
+  return *client_;
+}
+
+postgres::EndpointContext Run::endpoint_context() const {
+  return {client_.get(), context_.namespace_name(), kube::in_cluster(), context_.log()};
 }
 
 SideFacts Run::facts(sync::Side side) const {

@@ -32,6 +32,11 @@ class Run {
   sync::Databases databases() const { return databases_->databases(); }
   const sync::Database& at(sync::Side side) const { return databases().at(side); }
 
+  /// The cluster's; connects when first asked for.
+  kube::Client& client() const;
+  /// How a further database is reached in this run.
+  postgres::EndpointContext endpoint_context() const;
+
   SideFacts facts(sync::Side side) const;
   /// The side whose gate is open. Throws Error{precondition} when the gates do not say.
   sync::Side live_side() const;
@@ -44,12 +49,13 @@ class Run {
   void changing(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
                 const std::function<void(const cli::Plan&)>& body);
 
- private:
+  /// Appends an entry of this run to the evidence of those sides that have one.
   void record(const std::vector<sync::Side>& sides, std::string_view outcome,
               const std::string& detail) const;
 
+ private:
   cli::TaskContext& context_;
-  std::unique_ptr<kube::Client> client_;
+  mutable std::unique_ptr<kube::Client> client_;
   std::unique_ptr<sync::ConfiguredDatabases> databases_;
   std::string started_at_;
 };

@@ -19,14 +19,17 @@ cli::TaskSpec task_spec() {
            {.name = "follow", .summary = "carry changes until stopped"},
            {.name = "verify", .summary = "compare all rows of both databases at one point"},
            {.name = "status", .summary = "say where the data stands; reads only"},
-           {.name = "rehearse", .summary = "try the full endpoint checks on a copy"},
+           {.name = "rehearse",
+            .summary = "try the full endpoint checks, writes too, on a copy that is then dropped",
+            .changes = true},
            {.name = "finish", .summary = "end the possibility of rolling back", .changes = true},
            {.name = "abort", .summary = "undo everything, before the switch", .changes = true},
            {.name = "remove",
             .summary = "take everything of ours off the databases",
             .changes = true}},
       .examples = {"data-sync preflight", "data-sync start", "data-sync follow --until-caught-up",
-                   "data-sync verify --output json", "data-sync start --reverse"}};
+                   "data-sync verify --output json", "data-sync rehearse --dry-run",
+                   "data-sync start --reverse"}};
   spec.options = {
       {.name = "reverse",
        .type = cli::OptionType::flag,

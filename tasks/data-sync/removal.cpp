@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "data-sync/plan.h"
+#include "data-sync/rehearse.h"
 #include "files/files.h"
 #include "sync/capture.h"
 
@@ -110,6 +112,13 @@ void remove_all(const Run& run, Side side, bool open_gate) {
   changed(run, side, "everything");
 }
 
+// A rehearsal that was killed and never run again.
+void remove_rehearsal(const Run& run) {
+  if (drop_rehearsal_database(run)) {
+    changed(run, Side::new_side, "a rehearsal that was left over");
+  }
+}
+
 std::vector<Side> chosen_sides(const Run& run) {
   const std::string& side = run.context().options().text("side");
   if (side == "old") {
@@ -166,6 +175,7 @@ void abort(Run& run) {
         for (const Side side : both) {
           remove_all(run, side, true);
         }
+        remove_rehearsal(run);
       });
 }
 
@@ -177,6 +187,9 @@ void remove(Run& run) {
         export_evidence(run, sides);
         for (const Side side : sides) {
           remove_all(run, side, run.context().options().flag("open-closed-side"));
+        }
+        if (std::ranges::find(sides, Side::new_side) != sides.end()) {
+          remove_rehearsal(run);
         }
       });
 }

@@ -6,6 +6,7 @@
 #include "cutover/pooler_config.h"
 #include "db-provision/pooler_spec.h"
 #include "kube/object.h"
+#include "resources/label_objects.h"
 #include "resources/labels.h"
 #include "resources/load.h"
 
@@ -14,7 +15,6 @@ namespace crossover::db_provision {
 namespace {
 
 using nlohmann::json;
-using nlohmann::literals::operator""_json_pointer;
 
 /// Data of a Secret as the server keeps it, so that server-side apply owns the very keys and one
 /// that is dropped goes away.
@@ -35,33 +35,7 @@ std::vector<json> pooler_stage(const config::Migration& config, const std::strin
   return objects;
 }
 
-/// The network rules that `nsp-apply` makes let the parts of a migration in by these labels.
-std::vector<json> check_stage(std::vector<json> objects, const std::string& migration) {
-  for (json& object : objects) {
-    if (object.contains("/spec/template"_json_pointer)) {
-      json& labels = object["/spec/template/metadata/labels"_json_pointer];
-      labels[std::string(resources::migration_label)] = migration;
-      labels[std::string(resources::part_label)] = resources::part_check;
-    }
-  }
-  return objects;
-}
-
 }  // namespace
-
-bool add_temporary_label(json& object, const std::string& label) {
-  const std::size_t equals = label.find('=');
-  if (equals == std::string::npos) {
-    return true;
-  }
-  const std::string key = label.substr(0, equals);
-  const std::string value = label.substr(equals + 1);
-  const std::string present = kube::label(object, key);
-  if (present.empty()) {
-    object["metadata"]["labels"][key] = value;
-  }
-  return present.empty() || present == value;
-}
 
 std::vector<Stage> desired_stages(const config::Migration& config, Way way, const std::string& ns,
                                   kube::Client* client, Log& log) {
@@ -83,11 +57,13 @@ std::vector<Stage> desired_stages(const config::Migration& config, Way way, cons
       stages.push_back({"flyway", load(provision.flyway.job)});
     }
     stages.push_back({"api", load(provision.api)});
-    stages.push_back({"check", provision.check_api ? check_stage(load(provision.check), config.name)
-                                                   : std::vector<json>()});
+    stages.push_back({"check", provision.check_api
+                                   ? resources::label_pods(load(provision.check), config.name,
+                                                           resources::part_check)
+                                   : std::vector<json>()});
     for (Stage& stage : stages) {
       for (json& object : stage.objects) {
-        if (!add_temporary_label(object, config.temporary_label)) {
+        if (!resources::add_temporary_label(object, config.temporary_label)) {
           log.warning("'{}' does not bear the temporary label '{}': clean-up will not find it",
                       kube::ref_of(object).text(), config.temporary_label);
         }
@@ -101,8 +77,8 @@ std::vector<std::string> namespaces_of(const config::Migration& config, const st
   const config::Provision& provision = config.provision;
   std::set<std::string> names = {ns};
   for (const auto* sources :
-       {&provision.database, &provision.api, &provision.check, &provision.stay,
-        &provision.home_database, &provision.home_api, &provision.flyway.job}) {
+       {&provision.database, &provision.api, &provision.check, &provision.rehearsal,
+        &provision.stay, &provision.home_database, &provision.home_api, &provision.flyway.job}) {
     for (const config::Source& source : *sources) {
       if (!source.namespace_name.empty()) {
         names.insert(source.namespace_name);

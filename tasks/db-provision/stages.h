@@ -29,9 +29,6 @@ enum class Way {
 std::vector<Stage> desired_stages(const config::Migration& config, Way way, const std::string& ns,
                                   kube::Client* client, Log& log);
 
-/// Adds `label` ("key=value") to an object. False when it bears another value. Pure.
-bool add_temporary_label(nlohmann::json& object, const std::string& label);
-
 /// Every namespace that the configured sources name, and `ns`, each once.
 std::vector<std::string> namespaces_of(const config::Migration& config, const std::string& ns);
 

@@ -42,6 +42,10 @@ void describe(Fields& fields, Provision& provision) {
   fields.sections("api", provision.api, "objects of the new API", "Source");
   fields.sections("check", provision.check,
                   "a copy of the new API that connects to the pooler's check entry", "Source");
+  fields.sections("rehearsal", provision.rehearsal,
+                  "a copy of the new API that connects to the pooler's rehearsal entry, for "
+                  "`data-sync rehearse`",
+                  "Source");
   fields.sections("stay", provision.stay,
                   "the new API without pooler and temporary label, for `apply --stay`", "Source");
   fields.sections("homeDatabase", provision.home_database, "the same for the way home", "Source");
@@ -121,7 +125,10 @@ void describe(Fields& fields, CleanupCall& cleanup) {
 void describe(Fields& fields, EndpointCheck& check) {
   fields.text("name", check.name, "of the check", Presence::required);
   fields.text("method", check.method, "HTTP method");
-  fields.text("path", check.path, "path with query", Presence::required);
+  fields.text("path", check.path,
+              "path with query; `{token}` in it, in the body or in a header stands for a word that "
+              "each run makes anew",
+              Presence::required);
   fields.integer("status", check.status, 100, 599, "of the answer");
   fields.json_map("json", check.json, "of the answer: JSON pointer → value");
   fields.text_map("headers", check.headers, "of the answer: name → value");
@@ -142,6 +149,7 @@ void describe(Fields& fields, EndpointCheck& check) {
 void describe(Fields& fields, VerifyTargets& targets) {
   fields.section("api", targets.api, "the new API", "Target");
   fields.section("check", targets.check, "its copy on the new database", "Target");
+  fields.section("rehearsal", targets.rehearsal, "its copy on the rehearsal database", "Target");
   fields.section("route", targets.route, "the Route", "Target");
 }
 

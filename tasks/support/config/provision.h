@@ -43,8 +43,9 @@ struct Flyway {
 struct Provision {
   std::vector<Source> database;
   std::vector<Source> api;
-  std::vector<Source> check;  ///< the copy of the new API on the pooler's check entry
-  std::vector<Source> stay;   ///< the new API without pooler and temporary label, for `--stay`
+  std::vector<Source> check;      ///< the copy of the new API on the pooler's check entry
+  std::vector<Source> rehearsal;  ///< the same on its rehearsal entry, for `data-sync rehearse`
+  std::vector<Source> stay;       ///< the new API without pooler and temporary label, for `--stay`
   std::vector<Source> home_database;
   std::vector<Source> home_api;
   bool external = false;  ///< the new database is not in this cluster: only Flyway and API are made

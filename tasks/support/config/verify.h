@@ -48,9 +48,10 @@ struct EndpointCheck {
 
 /// What the endpoints are called on.
 struct VerifyTargets {
-  std::optional<Target> api;    ///< the new API
-  std::optional<Target> check;  ///< its copy on the new database
-  std::optional<Target> route;  ///< the Route
+  std::optional<Target> api;        ///< the new API
+  std::optional<Target> check;      ///< its copy on the new database
+  std::optional<Target> rehearsal;  ///< its copy on the rehearsal database
+  std::optional<Target> route;      ///< the Route
 };
 
 /// `verify`: steps 3, 4, 7 and 8.

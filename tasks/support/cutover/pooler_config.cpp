@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cutover/rehearsal_entry.h"
 
 namespace crossover::cutover {
 namespace {
@@ -25,6 +26,16 @@ std::string quoted(const std::string& value) {
 std::string entry_line(const std::string& name, const PoolerTarget& target) {
   return fmt::format("{} = host={} port={} dbname={}\n", name, quoted(target.host), target.port,
                      quoted(target.database));
+}
+
+// On the new database's server, so that it shares its TLS and log-ins.
+std::string rehearsal_line(const PoolerSpec& spec) {
+  PoolerTarget target = spec.new_server.target;
+  target.database = rehearsal_database(spec.migration);
+  std::string line = entry_line(rehearsal_entry(spec.entry), target);
+  line.insert(line.size() - 1,
+              fmt::format(" connect_query={}", quoted(rehearsal_connect_query(spec.migration))));
+  return line;
 }
 
 // One setting for both servers: the weaker of the two, since a server without TLS can't be
@@ -92,8 +103,9 @@ PoolerTarget pooler_target(const config::Database& database) {
 }
 
 std::map<std::string, std::string> pooler_files(const PoolerSpec& spec) {
-  const std::string head =
-      "[databases]\n" + entry_line(check_entry(spec.entry), spec.new_server.target);
+  const std::string head = "[databases]\n" +
+                           entry_line(check_entry(spec.entry), spec.new_server.target) +
+                           rehearsal_line(spec);
   const std::string tail = settings(spec);
   return {{"start.ini", head + tail},
           {"old.ini", head + entry_line(spec.entry, spec.old_server.target) + tail},

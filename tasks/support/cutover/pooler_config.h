@@ -55,7 +55,8 @@ std::string pooler_selector(const std::string& pooler);
 /// neither is given: a pooler looks names up, not pods. Pure.
 PoolerTarget pooler_target(const config::Database& database);
 
-/// start.ini, old.ini and new.ini by name. All have the check entry; start.ini has no entry for the
+/// start.ini, old.ini and new.ini by name. All have the check entry and the rehearsal's, whose
+/// database is there only while `data-sync rehearse` runs; start.ini has no entry for the
 /// application, so that a pooler that has just started serves nobody until its guard has asked the
 /// databases; the other two differ in where that entry leads and in nothing else, or a reload would
 /// close connections. Pure.

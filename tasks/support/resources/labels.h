@@ -12,8 +12,9 @@ inline constexpr std::string_view part_label = "crossover.dev/part";
 
 inline constexpr std::string_view part_pooler = "pooler";  ///< PgBouncer with its guard
 inline constexpr std::string_view part_check = "check";    ///< copy of the new API, for checks
-inline constexpr std::string_view part_follow = "follow";  ///< `data-sync follow`
-inline constexpr std::string_view part_task = "task";      ///< pods of an engine that run a task
-inline constexpr std::string_view part_probe = "probe";    ///< short-lived, of `nsp-apply prove`
+inline constexpr std::string_view part_rehearsal = "rehearsal";  ///< the same, of a rehearsal
+inline constexpr std::string_view part_follow = "follow";        ///< `data-sync follow`
+inline constexpr std::string_view part_task = "task";    ///< pods of an engine that run a task
+inline constexpr std::string_view part_probe = "probe";  ///< short-lived, of `nsp-apply prove`
 
 }  // namespace crossover::resources

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "resources/label_objects.h"
+
 using namespace crossover;
 using nlohmann::json;
 
@@ -83,9 +85,9 @@ TEST_CASE("remove keeps volumes unless told") {
 
 TEST_CASE("the temporary label is added where its key is free") {
   json bare = desired("Service", "a");
-  CHECK(db_provision::add_temporary_label(bare, "app=new"));
+  CHECK(resources::add_temporary_label(bare, "app=new"));
   CHECK(bare["metadata"]["labels"]["app"] == "new");
-  CHECK(db_provision::add_temporary_label(bare, "app=new"));
-  CHECK_FALSE(db_provision::add_temporary_label(bare, "app=other"));
+  CHECK(resources::add_temporary_label(bare, "app=new"));
+  CHECK_FALSE(resources::add_temporary_label(bare, "app=other"));
   CHECK(bare["metadata"]["labels"]["app"] == "new");
 }

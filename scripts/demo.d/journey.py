@@ -121,6 +121,7 @@ def migrate(follow: Step) -> list:
         Step('backup', 'backup-install', 'apply'),
         Step('backup', 'backup-install', 'check'),
         Step('backup', 'seed-verify', 'check', ('--phase', 'full', '--target', 'check')),
+        Step('rehearsal', 'data-sync', 'rehearse'),
         Step('reverse', 'data-sync', 'start', ('--reverse',)),
     ]
 

@@ -49,11 +49,10 @@ class Run {
   void changing(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
                 const std::function<void(const cli::Plan&)>& body);
 
-  /// Appends an entry of this run to the evidence of those sides that have one.
+ private:
   void record(const std::vector<sync::Side>& sides, std::string_view outcome,
               const std::string& detail) const;
 
- private:
   cli::TaskContext& context_;
   mutable std::unique_ptr<kube::Client> client_;
   std::unique_ptr<sync::ConfiguredDatabases> databases_;

@@ -1,13 +1,18 @@
 #include "postgres/libpq_connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <utility>
 
 #include "base/error.h"
 #include "postgres/libpq_error.h"
+#include "postgres/sqlstate.h"
 
 namespace crossover::postgres {
 
@@ -136,9 +141,18 @@ void Connection::await_connection() {
   }
 }
 
-void Connection::fail(const PGresult* result) const {
-  throw statement_error(options_, get(), result);
+// Where sending has failed, libpq says so before it gives the connection up, which it does when it
+// next reads.
+Error Connection::error_of(const PGresult* result) const {
+  Error error = statement_error(options_, get(), result);
+  if (error.sqlstate().empty() && !broken()) {
+    PQconsumeInput(get());
+    if (broken()) error.set_sqlstate(std::string(sqlstate::connection_lost));
+  }
+  return error;
 }
+
+void Connection::fail(const PGresult* result) const { throw error_of(result); }
 
 void Connection::refuse_while_copying() const {
   if (copying_) {
@@ -225,7 +239,7 @@ std::vector<Rows> Connection::receive(std::size_t count) {
       if (succeeded(raw)) {
         results.emplace_back(result);
       } else if (!first_error) {
-        first_error = std::make_unique<Error>(statement_error(options_, get(), raw));
+        first_error = std::make_unique<Error>(error_of(raw));
         first_error->add_context("statement " + std::to_string(index + 1));
       }
       if (broken()) break;
@@ -263,7 +277,14 @@ std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements)
   return receive(statements.size());
 }
 
-void Connection::start_copy(std::string_view sql, ExecStatusType expected) {
+// A socket that has no such option is none that a network could lose.
+void Connection::set_tcp_user_timeout(std::chrono::milliseconds timeout) noexcept {
+  const auto value = static_cast<unsigned>(timeout.count());
+  ::setsockopt(PQsocket(get()), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+}
+
+void Connection::start_copy(std::string_view sql, ExecStatusType expected,
+                            std::chrono::milliseconds patience) {
   refuse_while_copying();
   const Result result = finish_statement(PQsendQuery(get(), std::string(sql).c_str()));
   if (PQresultStatus(result.get()) != expected) {
@@ -271,20 +292,30 @@ void Connection::start_copy(std::string_view sql, ExecStatusType expected) {
     throw Error(ErrorKind::failure,
                 "unable to run a statement on '" + describe(options_) + "': it started no copy");
   }
+  set_tcp_user_timeout(std::max(patience, options_.tcp_user_timeout));
   copying_ = true;
 }
 
-Result Connection::end_copy() {
+void Connection::leave_copy() noexcept {
   copying_ = false;
+  set_tcp_user_timeout(options_.tcp_user_timeout);
+}
+
+Result Connection::end_copy() {
+  struct Leave {
+    Connection* connection;
+    ~Leave() { connection->leave_copy(); }
+  };
+  const Leave leave{this};
   return finish_statement(1);
 }
 
 void Connection::discard_copy() noexcept {
-  copying_ = false;
   while (PGresult* raw = PQgetResult(get())) {
     PQclear(raw);
     if (broken()) break;
   }
+  leave_copy();
 }
 
 }  // namespace crossover::postgres

@@ -2,11 +2,13 @@
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "postgres/connection_options.h"
 #include "postgres/rows.h"
 #include "postgres/session.h"
@@ -39,14 +41,17 @@ class Connection {
   Result execute_batch(std::string_view sql);
   void prepare(std::string_view name, std::string_view sql);
   std::vector<Rows> pipeline(const std::vector<Statement>& statements);
-  /// Starts a COPY; `expected` is PGRES_COPY_IN or PGRES_COPY_OUT.
-  void start_copy(std::string_view sql, ExecStatusType expected);
+  /// Starts a COPY; `expected` is PGRES_COPY_IN or PGRES_COPY_OUT. Until its end `patience` stands
+  /// in for a shorter tcp_user_timeout.
+  void start_copy(std::string_view sql, ExecStatusType expected,
+                  std::chrono::milliseconds patience = {});
   /// Takes what is left of the results of a COPY that has ended: the first error, or else the last
   /// result. Never null.
   Result end_copy();
   /// The COPY is over and its results are swallowed, whatever they are. Never throws.
   void discard_copy() noexcept;
 
+  Error error_of(const PGresult* result) const;
   [[noreturn]] void fail(const PGresult* result) const;
 
  private:
@@ -62,6 +67,8 @@ class Connection {
   Result without_copy(Result result);
   void flush();
   std::vector<Rows> receive(std::size_t count);
+  void set_tcp_user_timeout(std::chrono::milliseconds timeout) noexcept;
+  void leave_copy() noexcept;
 
   ConnectionOptions options_;
   std::unique_ptr<PGconn, Close> connection_;

@@ -46,8 +46,8 @@ CopyOut Session::copy_out(std::string_view sql) {
   return CopyOut(*connection_);
 }
 
-CopyIn Session::copy_in(std::string_view sql) {
-  connection_->start_copy(sql, PGRES_COPY_IN);
+CopyIn Session::copy_in(std::string_view sql, std::chrono::milliseconds patience) {
+  connection_->start_copy(sql, PGRES_COPY_IN, patience);
   return CopyIn(*connection_);
 }
 

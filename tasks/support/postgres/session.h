@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -65,9 +66,12 @@ class Session {
   /// thrown with context "statement N" (from 1), nothing more runs.
   std::vector<Rows> pipeline(const std::vector<Statement>& statements);
 
-  /// Starts COPY (...) TO STDOUT / COPY ... FROM STDIN.
+  /// Starts COPY (...) TO STDOUT.
   CopyOut copy_out(std::string_view sql);
-  CopyIn copy_in(std::string_view sql);
+  /// Starts COPY ... FROM STDIN. Until its end the server may take nothing in for as long as
+  /// `patience` before the connection counts as lost, where that is more than `tcp_user_timeout`:
+  /// to the kernel a server whose disk stands still looks as one that is not there.
+  CopyIn copy_in(std::string_view sql, std::chrono::milliseconds patience = {});
 
   /// For example 170005.
   int server_version() const;
@@ -101,7 +105,8 @@ class Transaction {
 
   /// Throws Error with SQLSTATE
   ///  - 08007 when the connection was lost after COMMIT had been sent: whether it was done is not
-  ///    known ("in doubt"). Never repeat it blindly;
+  ///    known ("in doubt"). Never repeat it blindly. Not of a READ ONLY transaction, which leaves
+  ///    nothing to doubt: 08006;
   ///  - 25P02 when the server rolled back because an earlier statement had failed;
   ///  - the server's own (deferred constraints, 40001): rolled back for certain.
   void commit();
@@ -113,6 +118,7 @@ class Transaction {
  private:
   void commit_batch(const std::string& sql);
   Session* session_;
+  bool read_only_;
   bool open_ = true;
 };
 

@@ -24,6 +24,7 @@ inline constexpr std::string_view serialization_failure = "40001";
 inline constexpr std::string_view deadlock = "40P01";
 inline constexpr std::string_view not_permitted = "42501";
 inline constexpr std::string_view no_such_table = "42P01";
+inline constexpr std::string_view disk_full = "53100";
 inline constexpr std::string_view lock_not_available = "55P03";
 inline constexpr std::string_view cancelled = "57014";
 inline constexpr std::string_view shutting_down = "57P01";

@@ -14,7 +14,8 @@ bool surely_not_committed(const Error& error) {
 
 }  // namespace
 
-Transaction::Transaction(Session& session, std::string_view modes) : session_(&session) {
+Transaction::Transaction(Session& session, std::string_view modes)
+    : session_(&session), read_only_(modes.find("READ ONLY") != std::string_view::npos) {
   std::string begin = "BEGIN";
   if (!modes.empty()) begin.append(" ").append(modes);
   session_->batch(begin);
@@ -46,7 +47,7 @@ void Transaction::commit_batch(const std::string& sql) {
   try {
     answer = session_->batch_last(sql);
   } catch (const Error& error) {
-    if (!session_->broken() || surely_not_committed(error)) throw;
+    if (!session_->broken() || read_only_ || surely_not_committed(error)) throw;
     Error in_doubt(ErrorKind::failure,
                    "unable to commit on '" + session_->name() +
                        "': the connection was lost before the answer came, so it is in doubt "

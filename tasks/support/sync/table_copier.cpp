@@ -20,6 +20,10 @@ using postgres::Transaction;
 constexpr std::uint64_t rows_between_looks = 1000;
 constexpr std::uint64_t bytes_between_looks = std::uint64_t{64} << 10U;
 
+// A target that stands still for a while (a checkpoint, a disk that has used up its credit) makes
+// us stand still, and so the source: neither is lost yet.
+constexpr std::chrono::seconds standstill{60};
+
 }  // namespace
 
 void Throttle::passed(std::size_t bytes) {
@@ -45,7 +49,9 @@ TableCopier::TableCopier(const Databases& databases, Direction direction, const 
     : team_(team),
       side_(sync::target(direction)),
       source_(databases.at(sync::source(direction)).open("copy")),
-      target_(open_apply_session(databases.at(sync::target(direction)), "copy", apply_token)) {}
+      target_(open_apply_session(databases.at(sync::target(direction)), "copy", apply_token)) {
+  source_.batch(fmt::format("SET tcp_user_timeout = '{}s'", standstill.count()));
+}
 
 void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
   Transaction reading(source_, postgres::one_snapshot);
@@ -154,7 +160,7 @@ std::uint64_t TableCopier::pipe(const SyncedTable& table, std::string out_sql, s
     in_sql += " WITH (FORMAT binary)";
   }
   postgres::CopyOut out = source_.copy_out(out_sql);
-  postgres::CopyIn in = target_.copy_in(in_sql);
+  postgres::CopyIn in = target_.copy_in(in_sql, standstill);
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
   const auto report = [&] {

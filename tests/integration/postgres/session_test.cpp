@@ -233,6 +233,31 @@ TEST_CASE("a lost connection is known as such") {
     CHECK(error.sqlstate() == "57P01");
     CHECK(session.broken());
   }
+  SECTION("with the whole server, which says farewell to nobody") {
+    Session session = server.connect();
+    server.restart(PostgresServer::Stop::immediate);
+    const Error error = error_of([&] {
+      session.pipeline({{.sql = "SELECT 1"}, {.sql = "SELECT $1::text", .params = {"x"}}});
+    });
+    CHECK(error.text() ==
+          "statement 1: " + failed(session, "server closed the connection unexpectedly"));
+    CHECK(error.sqlstate() == "08006");
+    CHECK(session.broken());
+  }
+  SECTION("before a pipeline") {
+    TcpProxy proxy(server.port());
+    auto options = server.options();
+    options.port = proxy.port();
+    Session session(options);
+    proxy.cut();
+    const Error error = error_of([&] {
+      session.pipeline({{.sql = "SELECT 1"}, {.sql = "SELECT 2"}});
+    });
+    CHECK(error.text() ==
+          "statement 1: " + failed(session, "server closed the connection unexpectedly"));
+    CHECK(error.sqlstate() == "08006");
+    CHECK(session.broken());
+  }
   SECTION("during a pipeline") {
     TcpProxy proxy(server.port());
     auto options = server.options();
@@ -244,5 +269,62 @@ TEST_CASE("a lost connection is known as such") {
     });
     CHECK(error.sqlstate() == "08006");
     CHECK(session.broken());
+  }
+}
+
+TEST_CASE("a half-open connection is given up after tcp_user_timeout") {
+  PostgresServer server(17);
+  TcpProxy proxy(server.port());
+  auto options = server.options();
+  options.port = proxy.port();
+  options.tcp_user_timeout = std::chrono::seconds(1);
+  Session session(options);
+  proxy.swallow();
+  const auto begin = std::chrono::steady_clock::now();
+  const Error error = error_of([&] { session.query("SELECT 1"); });
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(4));
+  CHECK(error.message() ==
+        failed(session, "could not receive data from server: Connection timed out"));
+  CHECK(error.sqlstate() == "08006");
+  CHECK(session.broken());
+}
+
+TEST_CASE("a copy bears with a server that takes nothing in for as long as it is told") {
+  PostgresServer server(17);
+  server.connect().batch("CREATE TABLE public.t (a text)");
+  TcpProxy proxy(server.port());
+  auto options = server.options();
+  options.port = proxy.port();
+  options.tcp_user_timeout = std::chrono::milliseconds(500);
+  Session session(options);
+  const std::string line(1000, 'x');
+  // Through a network that stands still for 1 s, more than all the buffers on the way hold.
+  const auto copy = [&](std::chrono::milliseconds patience) {
+    postgres::CopyIn in = session.copy_in("COPY public.t FROM STDIN", patience);
+    proxy.stall();
+    std::thread network([&] {
+      std::this_thread::sleep_for(std::chrono::seconds(1));
+      proxy.resume();
+    });
+    const auto joined = [&] { network.join(); };
+    try {
+      for (int i = 0; i < 20000; ++i) in.write(line + "\n");
+    } catch (const Error&) {
+      joined();
+      throw;
+    }
+    joined();
+    return in.finish();
+  };
+  SECTION("patiently") {
+    CHECK(copy(std::chrono::seconds(30)) == 20000);
+    // Only so long as the copy lasts.
+    proxy.swallow();
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK(error_of([&] { session.query("SELECT 1"); }).sqlstate() == "08006");
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(4));
+  }
+  SECTION("without patience") {
+    CHECK(error_of([&] { copy({}); }).sqlstate() == "08006");
   }
 }

@@ -93,6 +93,21 @@ TEST_CASE("a commit whose answer is lost is in doubt") {
   CHECK(rows(server) == (delivery == TcpProxy::Delivery::answered ? 1 : 0));
 }
 
+TEST_CASE("of a transaction that only read nothing is in doubt") {
+  PostgresServer server(17);
+  TcpProxy proxy(server.port());
+  auto options = server.options();
+  options.port = proxy.port();
+  Session session(options);
+  Transaction transaction(session, postgres::one_snapshot);
+  session.query("SELECT 1");
+  proxy.cut_at("COMMIT", TcpProxy::Delivery::answered);
+  const Error error = commit_error(transaction);
+  CHECK(error.message() == "unable to run a statement on '" + session.name() +
+                               "': server closed the connection unexpectedly");
+  CHECK(error.sqlstate() == "08006");
+}
+
 TEST_CASE("what was surely not committed is not called in doubt") {
   PostgresServer server(17);
   server.connect().batch("CREATE TABLE public.t (a int)");

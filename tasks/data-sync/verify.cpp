@@ -2,14 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/stop_point.h"
 #include "data-sync/start.h"
+#include "postgres/sqlstate.h"
 #include "sync/drain.h"
+#include "sync/lock_watch.h"
 #include "sync/verification.h"
 #include "sync/verify.h"
 
@@ -38,7 +42,7 @@ class CommonPoint {
       : run_(run),
         direction_(direction),
         target_(run.at(sync::target(direction)).open("verify")),
-        tables_(sync::read_tables(target_)) {
+        tables_(read_tables()) {
     require_copied(target_, direction);
   }
 
@@ -52,8 +56,11 @@ class CommonPoint {
   }
   postgres::Session& target() { return target_; }
   const std::string& point() const { return point_; }
+  std::int64_t taken() const { return taken_; }
 
+  /// Another one, later than that before, which has ended.
   void take() {
+    leave();
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
       run_.context().stop().throw_if_requested();
       const std::optional<std::string> point = drain_once();
@@ -63,6 +70,7 @@ class CommonPoint {
       snapshot_.emplace(target_, postgres::one_snapshot);
       if (stands_at(target_, direction_, *point)) {
         point_ = *point;
+        ++taken_;
         return;
       }
       snapshot_.reset();
@@ -73,8 +81,27 @@ class CommonPoint {
                 "stop other drainers (`data-sync follow`), then run `data-sync verify` again");
   }
 
+  /// Ends both snapshots, and with them all locks.
+  void leave() {
+    snapshot_.reset();
+    if (drain_) {
+      drain_->rollback();
+    }
+  }
+
+  std::unique_ptr<sync::LockWatch> watch() {
+    return std::make_unique<sync::LockWatch>(
+        std::vector<sync::LockWatch::Reader>{{run_.at(sync::source(direction_)), source()},
+                                             {run_.at(sync::target(direction_)), target_}});
+  }
+
  private:
   static constexpr int most_attempts = 50;
+
+  std::vector<sync::SyncedTable> read_tables() {
+    sync::require_migration(target_, run_.at(sync::target(direction_)).describe());
+    return sync::read_tables(target_);
+  }
 
   // Drains in the name of whoever is the drainer, which stays it. Nothing when another became the
   // drainer in between, as when `data-sync follow` has just begun. A switch under way is left in
@@ -108,6 +135,80 @@ class CommonPoint {
   std::optional<sync::Drain> drain_;
   std::optional<postgres::Transaction> snapshot_;
   std::string point_;
+  std::int64_t taken_ = 0;
+};
+
+// Compares table after table. Nobody waits for the end of that: as soon as somebody wants a lock
+// that reading has taken, both snapshots end, and what is left is compared at a later point. Each
+// table is compared at one point of both databases.
+class Comparison {
+ public:
+  Comparison(Run& run, Direction direction, CommonPoint& point)
+      : run_(run), direction_(direction), point_(point) {}
+
+  void compare() {
+    for (int given_way = 0; next_ < point_.tables().size(); ++given_way) {
+      const std::size_t before = next_;
+      point_.take();
+      compare_until_disturbed();
+      point_.leave();
+      given_way = next_ > before ? 0 : given_way;
+      if (given_way == most_in_a_row) {
+        throw Error(ErrorKind::timeout,
+                    fmt::format("unable to verify '{}': it gave way {} times to who waited for a "
+                                "lock, at last to {}",
+                                point_.tables()[next_].table.text(), given_way + 1, who_),
+                    "run `data-sync verify` again when no TRUNCATE and no change of the schema is "
+                    "under way");
+      }
+    }
+    cli::Result& result = run_.context().result();
+    result.set_metric("common_points", point_.taken());
+    if (!differing_.rows.empty()) {
+      result.add_table(std::move(differing_));
+    }
+  }
+
+ private:
+  static constexpr int most_in_a_row = 9;
+
+  void compare_until_disturbed() {
+    const auto watch = point_.watch();
+    try {
+      for (; next_ < point_.tables().size() && !watch->somebody_waits(); ++next_) {
+        stop_point("verify-table");
+        compare(point_.tables()[next_]);
+      }
+    } catch (const Error& error) {
+      if (error.sqlstate() != postgres::sqlstate::cancelled || watch->who().empty()) {
+        throw;
+      }
+    }
+    if (who_ = watch->who(); !who_.empty()) {
+      run_.context().log().info("giving way to {}, which waits for a lock", who_);
+    }
+  }
+
+  void compare(const sync::SyncedTable& table) {
+    const cli::TaskContext& context = run_.context();
+    const sync::TableComparison comparison = sync::compare_table(
+        point_.source(), point_.target(), table, direction_, most_differences, context.stop());
+    context.result().add_check("table " + table.table.text(),
+                               comparison.equal ? cli::CheckOutcome::pass : cli::CheckOutcome::fail,
+                               fmt::format("{} rows in the source, {} in the target",
+                                           comparison.source_rows, comparison.target_rows));
+    for (const sync::RowDifference& difference : comparison.differences) {
+      differing_.rows.push_back({table.table.text(), difference.key, difference.kind});
+    }
+  }
+
+  Run& run_;
+  Direction direction_;
+  CommonPoint& point_;
+  std::size_t next_ = 0;
+  std::string who_;
+  cli::Table differing_{
+      .title = "Rows that differ", .columns = {"table", "key", "how"}, .rows = {}};
 };
 
 // `route-switch switch` asks for it.
@@ -127,22 +228,7 @@ void verify(Run& run) {
   const Direction direction =
       context.options().flag("reverse") ? Direction::reverse : Direction::forward;
   CommonPoint point(run, direction);
-  point.take();
-  cli::Table differing{.title = "Rows that differ", .columns = {"table", "key", "how"}, .rows = {}};
-  for (const sync::SyncedTable& table : point.tables()) {
-    const sync::TableComparison comparison = sync::compare_table(
-        point.source(), point.target(), table, direction, most_differences, context.stop());
-    context.result().add_check("table " + table.table.text(),
-                               comparison.equal ? cli::CheckOutcome::pass : cli::CheckOutcome::fail,
-                               fmt::format("{} rows in the source, {} in the target",
-                                           comparison.source_rows, comparison.target_rows));
-    for (const sync::RowDifference& difference : comparison.differences) {
-      differing.rows.push_back({table.table.text(), difference.key, difference.kind});
-    }
-  }
-  if (!differing.rows.empty()) {
-    context.result().add_table(std::move(differing));
-  }
+  Comparison(run, direction, point).compare();
   remember(run, direction, point, !context.result().failed_checks());
   context.result().throw_if_check_failed("verify", run.config().name);
 }

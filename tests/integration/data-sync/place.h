@@ -23,17 +23,21 @@ struct Place {
 
   /// From now on the databases are where these servers are: one of them was promoted.
   void fail_over(const PostgresServer& old_server, const PostgresServer& new_server) {
-    old_server_ = &old_server;
-    new_server_ = &new_server;
+    reach_by(old_server.port(), new_server.port());
+  }
+  /// From now on the databases are reached by these ports: there is a proxy in between.
+  void reach_by(int old_port, int new_port) {
+    old_port_ = old_port;
+    new_port_ = new_port;
     configure("");
   }
 
   void configure(const std::string& sync) const {
-    const auto database = [](const PostgresServer& server) {
+    const auto database = [](int port) {
       return fmt::format(
           "{{host: 127.0.0.1, port: {}, database: app, credentials: {{user: postgres, passwordEnv: "
           "TEST_PASSWORD}}, tls: {{mode: disable}}}}",
-          server.port());
+          port);
     };
     files::write_atomically(
         directory.path() / "crossover.yaml",
@@ -41,7 +45,7 @@ struct Place {
                     "  lockTimeout: 100ms\n"
                     "  answers: {{listen: none, advisoryLocks: none, temporaryTables: none, "
                     "workers: none}}\n{}",
-                    database(*old_server_), database(*new_server_), sync));
+                    database(old_port_), database(new_port_), sync));
   }
 
   /// Over its `lifetime` it is killed.
@@ -59,7 +63,11 @@ struct Place {
   }
 
   nlohmann::json run(int exit_code, std::vector<std::string> arguments) const {
-    const process::Outcome outcome = start(std::move(arguments));
+    return result(exit_code, start(std::move(arguments)));
+  }
+
+  /// What a run that has ended wrote.
+  nlohmann::json result(int exit_code, const process::Outcome& outcome) const {
     INFO(outcome.out << outcome.err);
     REQUIRE(outcome.exit_code == exit_code);
     CHECK(outcome.out.find(world.old_server.options().password.reveal()) == std::string::npos);
@@ -71,8 +79,8 @@ struct Place {
   files::TemporaryDirectory directory{};
 
  private:
-  const PostgresServer* old_server_ = &world.old_server;
-  const PostgresServer* new_server_ = &world.new_server;
+  int old_port_ = world.old_server.port();
+  int new_port_ = world.new_server.port();
 };
 
 /// Ends the load and carries what is left: no request failed, both sides are equal, and each has

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "integration/data-sync/place.h"
+
+namespace crossover::test {
+
+/// The task as a process that stops by itself at a stop point, so that a test can do there to
+/// networks, servers and disks what it likes. Killed with this object at the latest, and when the
+/// test dies.
+class Halted {
+ public:
+  /// Returns when the process has stopped at `point`; throws when it has ended before.
+  Halted(const Place& place, std::vector<std::string> arguments, const std::string& point)
+      : directory_(place.directory.path()) {
+    spawn(place, std::move(arguments), point);
+    int status = 0;
+    ::waitpid(pid_, &status, WUNTRACED);
+    if (!WIFSTOPPED(status)) {
+      pid_ = -1;
+      throw std::runtime_error("it never came by " + point + ": " + files::read(err()));
+    }
+  }
+  ~Halted() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+  Halted(const Halted&) = delete;
+  Halted& operator=(const Halted&) = delete;
+
+  void wake() const { ::kill(pid_, SIGCONT); }
+
+  /// Waits for its end, after `wake`. One that goes on for longer than `budget` has failed.
+  process::Outcome end(Duration budget = std::chrono::seconds(60)) {
+    const auto deadline = std::chrono::steady_clock::now() + budget;
+    int status = 0;
+    while (::waitpid(pid_, &status, WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        throw std::runtime_error("it hangs: " + files::read(err()));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    pid_ = -1;
+    return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+            .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+            .out = files::read(out()),
+            .err = files::read(err()),
+            .truncated = false};
+  }
+  process::Outcome go_on(Duration budget = std::chrono::seconds(60)) {
+    wake();
+    return end(budget);
+  }
+
+ private:
+  std::filesystem::path out() const { return directory_ / "out"; }
+  std::filesystem::path err() const { return directory_ / "err"; }
+
+  void spawn(const Place& place, std::vector<std::string> arguments, const std::string& point) {
+    std::vector<std::string> argv = {"setpriv", "--pdeathsig", "KILL", "--", CROSSOVER_DATA_SYNC};
+    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    argv.insert(argv.end(), {"--config", (directory_ / "crossover.yaml").string()});
+    std::vector<std::string> environment = {
+        "CROSSOVER_STOP_AT=" + point + ":stop",
+        "TEST_PASSWORD=" + place.world.old_server.options().password.reveal()};
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      environment.emplace_back(*entry);
+    }
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, out().c_str(), flags, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, err().c_str(), flags, 0600);
+    const int code = ::posix_spawnp(&pid_, argv.front().c_str(), &actions, nullptr,
+                                    pointers(argv).data(), pointers(environment).data());
+    posix_spawn_file_actions_destroy(&actions);
+    if (code != 0) {
+      throw std::runtime_error("unable to run setpriv");
+    }
+  }
+
+  static std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> list;
+    for (std::string& text : texts) {
+      list.push_back(text.data());
+    }
+    list.push_back(nullptr);
+    return list;
+  }
+
+  std::filesystem::path directory_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace crossover::test

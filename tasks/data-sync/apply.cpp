@@ -8,12 +8,12 @@
 #include "data-sync/start.h"
 #include "data-sync/status.h"
 #include "data-sync/verify.h"
+#include "postgres/sqlstate.h"
 
 namespace crossover::data_sync {
+namespace {
 
-void run(cli::TaskContext& context) {
-  const std::string& verb = context.verb();
-  Run migration(context);
+void run(Run& migration, const std::string& verb) {
   if (verb == "preflight") {
     preflight(migration);
   } else if (verb == "start") {
@@ -32,6 +32,24 @@ void run(cli::TaskContext& context) {
     abort(migration);
   } else {
     remove(migration);
+  }
+}
+
+}  // namespace
+
+void run(cli::TaskContext& context) {
+  const std::string& verb = context.verb();
+  Run migration(context);
+  try {
+    run(migration, verb);
+  } catch (Error& error) {
+    // Every step goes on from what stands in the databases, an in-doubt commit included.
+    const bool in_doubt = error.sqlstate() == postgres::sqlstate::commit_in_doubt;
+    if (in_doubt || (postgres::is_connection_failure(error) && error.hint().empty())) {
+      error.set_hint(
+          "run the same command again when both databases answer: it goes on from where it was");
+    }
+    throw;
   }
 }
 

@@ -12,6 +12,7 @@
 #include "postgres/sqlstate.h"
 #include "sync/capture.h"
 #include "sync/drain.h"
+#include "sync/position.h"
 
 namespace crossover::data_sync {
 namespace {
@@ -67,6 +68,8 @@ class Follower {
     migration_ = sync::require_migration(target, run.at(sync::target(direction)).describe());
     tables_ = sync::read_tables(target);
     require_copied(target, direction);
+    postgres::Session source = run.at(sync::source(direction)).open("follow");
+    sync::require_capture(source, direction);
   }
 
   void run() {

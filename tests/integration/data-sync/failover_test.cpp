@@ -152,3 +152,102 @@ TEST_CASE("a new database that failed over without its last drains gets them aga
   place.run(0, {"verify"});
   CHECK(World::equal_by_sql({world.old_db, promoted}));
 }
+
+TEST_CASE(
+    "an old database that fails over in the midst of a copy is copied to the end and repaired") {
+  World world(15, 17);
+  Place place(world);
+  place.configure("  workers: 1\n");
+  REQUIRE(place.start({"start"}, "copy-truncated:kill").signal == 9);
+  const auto standby = left_behind(world.old_server);
+  world.old_server.connect("app").query("INSERT INTO public.event (token) VALUES ('lost')");
+  REQUIRE(place.start({"start"}, "copy-committed#2:kill").signal ==
+          9);  // the two largest are there
+  take_over(world.old_server, *standby);
+  place.fail_over(*standby, world.new_server);
+  const TestDatabase promoted(*standby, "app");
+  Writers writers(*standby, 2);
+  CHECK(place.run(3, {"follow"})["error"]["message"] ==
+        "unable to carry changes to the new database: 5 of 7 tables are not copied");
+  place.run(0, {"start"});
+  writers.stop();
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(World::equal_by_sql({promoted, world.new_db}));
+  CHECK(writers.differences(promoted) == std::vector<std::string>{});
+  CHECK(writers.differences(world.new_db) == std::vector<std::string>{});
+  postgres::Session new_side = world.new_db.open("test");
+  CHECK(column(new_side,
+               "SELECT content->>'token' FROM crossover.saved_row WHERE content ? 'token'") ==
+        std::vector<std::string>{"lost"});
+}
+
+TEST_CASE("a new database that fails over in the midst of a copy gets the lost tables again") {
+  World world(15, 17);
+  Place place(world);
+  place.configure("  workers: 1\n");
+  Writers writers(world.old_server, 2);
+  REQUIRE(place.start({"start"}, "copy-committed#1:kill").signal == 9);
+  const auto standby = left_behind(world.new_server);
+  REQUIRE(place.start({"start"}, "copy-committed#2:kill").signal == 9);
+  take_over(world.new_server, *standby);
+  place.fail_over(world.old_server, *standby);
+  const TestDatabase promoted(*standby, "app");
+  place.run(0, {"start"});
+  writers.stop();
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(World::equal_by_sql({world.old_db, promoted}));
+  CHECK(writers.differences(promoted) == std::vector<std::string>{});
+}
+
+TEST_CASE(
+    "an old database that fails over to before its capture is copied again when one says so") {
+  World world(15, 17);
+  Place place(world);
+  const auto standby = left_behind(world.old_server);
+  place.run(0, {"start"});
+  world.old_server.connect("app").query("INSERT INTO public.event (token) VALUES ('lost')");
+  place.run(0, {"follow", "--until-caught-up"});
+  take_over(world.old_server, *standby);
+  place.fail_over(*standby, world.new_server);
+  const TestDatabase promoted(*standby, "app");
+  for (const char* verb : {"follow", "verify"}) {
+    const json refused = place.run(3, {verb});
+    CHECK(refused["error"]["message"] ==
+          "unable to drain from the old database: capture was taken off since the last drain, so "
+          "not all that was written there is known");
+    CHECK(refused["error"]["hint"] == "run `data-sync start`: it copies everything again");
+  }
+  CHECK(place.run(4, {"start"})["error"]["message"] ==
+        "unable to copy over the target's rows: id=5001 of 'public.event' is in the target only");
+  place.configure("  tables: {public.event: {acceptTargetOnly: true}}\n");
+  place.run(0, {"start"});
+  Writers writers(*standby, 2);
+  writers.stop();
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(World::equal_by_sql({promoted, world.new_db}));
+  CHECK(writers.differences(world.new_db) == std::vector<std::string>{});
+}
+
+TEST_CASE("a new database that fails over to before its state is begun anew") {
+  World world(15, 17);
+  Place place(world);
+  const auto standby = left_behind(world.new_server);
+  Writers writers(world.old_server, 2);
+  place.run(0, {"start"});
+  take_over(world.new_server, *standby);
+  place.fail_over(world.old_server, *standby);
+  const TestDatabase promoted(*standby, "app");
+  for (const char* verb : {"follow", "verify"}) {
+    const json refused = place.run(3, {verb});
+    CHECK(
+        refused["error"]["message"] ==
+        fmt::format("unable to find a migration in '127.0.0.1:{}/app': it has no schema crossover",
+                    standby->port()));
+    CHECK(refused["error"]["hint"] == "run `data-sync start` first");
+  }
+  place.run(0, {"start"});
+  writers.stop();
+  place.run(0, {"follow", "--until-caught-up"});
+  CHECK(World::equal_by_sql({world.old_db, promoted}));
+  CHECK(writers.differences(promoted) == std::vector<std::string>{});
+}

@@ -121,8 +121,9 @@ std::int64_t count_events(postgres::Session& session) {
 
 }  // namespace
 
-Writers::Writers(const PostgresServer& server, int count)
+Writers::Writers(const PostgresServer& server, int count, OnLoss on_loss)
     : server_(server),
+      on_loss_(on_loss),
       counters_(static_cast<std::size_t>(count)),
       tokens_(static_cast<std::size_t>(count)) {
   postgres::Session session = server.connect("app");
@@ -173,6 +174,28 @@ std::vector<std::string> Writers::differences(const sync::Database& database) co
   return found;
 }
 
+void Writers::acknowledge(int index, const std::string& token) {
+  ++counters_[static_cast<std::size_t>(index)];
+  tokens_[static_cast<std::size_t>(index)].insert(token);
+}
+
+// A server that starts takes its time.
+postgres::Session Writers::reconnect() {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (;;) {
+    try {
+      postgres::Session session = server_.connect("app", "writer");
+      ++reconnections_;
+      return session;
+    } catch (const Error&) {
+      if (std::chrono::steady_clock::now() > end) {
+        throw;
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
 // One transaction after the other, at each isolation level in turn: a read-then-absolute write, an
 // insert, now and then a key change, a delete, a row movement between partitions, a keyless insert.
 void Writers::run(int index) {
@@ -206,10 +229,16 @@ void Writers::run(int index) {
                         {std::to_string(100 + random() % 200)});
         }
         transaction.commit();
-        ++counters_[static_cast<std::size_t>(index)];
-        tokens_[static_cast<std::size_t>(index)].insert(token);
+        acknowledge(index, token);
       } catch (const Error& error) {
         if (error.sqlstate() == "40001" || error.sqlstate() == "40P01") {
+          continue;
+        }
+        if (session.broken() && on_loss_ == OnLoss::reconnect) {
+          session = reconnect();
+          if (!session.query("SELECT FROM public.event WHERE token = $1", {token}).empty()) {
+            acknowledge(index, token);
+          }
           continue;
         }
         ++failures_;

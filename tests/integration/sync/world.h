@@ -66,7 +66,12 @@ struct World {
 /// Writers that use the database as an application would, and know what was acknowledged.
 class Writers {
  public:
-  Writers(const PostgresServer& server, int count);
+  /// When their connection is lost
+  enum class OnLoss {
+    fail,       ///< that is a failure as any other
+    reconnect,  ///< they log in again and look whether their last commit was done
+  };
+  Writers(const PostgresServer& server, int count, OnLoss on_loss = OnLoss::fail);
   ~Writers() { stop(); }
   void stop();
 
@@ -76,16 +81,22 @@ class Writers {
   std::vector<std::string> differences(const sync::Database& database) const;
   int failures() const { return failures_; }
   std::string last_failure() const { return last_failure_; }
+  /// How often a writer has logged in again.
+  int reconnections() const { return reconnections_; }
 
  private:
   void run(int index);
+  postgres::Session reconnect();
+  void acknowledge(int index, const std::string& token);
   const PostgresServer& server_;
+  OnLoss on_loss_;
   std::atomic<bool> done_{false};
   const std::string id_ = sync::new_token().substr(0, 8);  // tells the tokens of loads apart
   std::int64_t events_before_ = 0;
   std::vector<std::int64_t> counters_;  // what a database must have, each that of its writer
   std::vector<std::set<std::string>> tokens_;
   std::atomic<int> failures_{0};
+  std::atomic<int> reconnections_{0};
   std::string last_failure_;
   std::mutex mutex_;
   std::vector<std::thread> threads_;

@@ -11,8 +11,8 @@ namespace {
 constexpr std::chrono::milliseconds between_looks{100};
 
 constexpr std::string_view waiter_sql = R"(
-  SELECT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename,
-         coalesce(host(a.client_addr), 'local')
+  SELECT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type, 'unknown'),
+         coalesce(a.usename, 'unknown'), coalesce(host(a.client_addr), 'local')
   FROM pg_locks w JOIN pg_stat_activity a ON a.pid = w.pid
   WHERE NOT w.granted AND $1::int = ANY (pg_blocking_pids(w.pid)) LIMIT 1)";
 

@@ -99,8 +99,8 @@ TEST_CASE("a half-open connection ends a step in time, and the next run goes on"
   std::vector<std::unique_ptr<HalfOpen>> trials;  // which wait for the kernel side by side
   for (const auto& [moment, side] :
        {std::pair(verifying, Side::new_side), std::pair(following, Side::old_side),
-        std::pair(following, Side::new_side), std::pair(copying, Side::old_side),
-        std::pair(copying, Side::new_side), std::pair(installing, Side::old_side)}) {
+        std::pair(copying, Side::old_side), std::pair(copying, Side::new_side),
+        std::pair(installing, Side::old_side)}) {
     trials.push_back(std::make_unique<HalfOpen>(moment, side));
   }
   for (const auto& trial : trials) {
@@ -131,12 +131,12 @@ TEST_CASE("a cut connection ends a step at once, and the next run goes on") {
                  "08006");
     go_on(behind, moment, writers);
   };
-  for (const Moment& moment : {installing, copying}) {
-    for (const Side side : {Side::old_side, Side::new_side}) {
-      trial(moment, side);
-      place.run(0, {"abort"});
-      empty_new_side(behind.world);
-    }
+  for (const auto& [moment, side] :
+       {std::pair(installing, Side::old_side), std::pair(copying, Side::old_side),
+        std::pair(copying, Side::new_side)}) {
+    trial(moment, side);
+    place.run(0, {"abort"});
+    empty_new_side(behind.world);
   }
   place.run(0, {"start"});
   for (const Moment& moment : {following, verifying}) {
@@ -185,7 +185,7 @@ TEST_CASE("a copy outlasts a target that takes nothing in for longer than tcp_us
   }
   behind.new_network.stall();
   std::this_thread::sleep_for(postgres::ConnectionOptions{}.tcp_user_timeout +
-                              std::chrono::seconds(2));
+                              std::chrono::seconds(1));
   behind.new_network.resume();
   behind.place.result(0, step.end());
   carry_the_rest(behind.place, writers);

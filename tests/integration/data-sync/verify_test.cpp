@@ -68,12 +68,13 @@ TEST_CASE("a verification gives way in the midst of a table") {
   World& world = verifying.world;
   Writers writers(world.old_server, 2);
   Halted step(verifying.place, {"verify"}, "verify-table#3");
+  std::future<void> change;  // ends after what it may wait for
   // It can't go on with the third table, and so does not come to its end.
   postgres::Session obstacle = world.new_db.open("obstacle");
   obstacle.batch("BEGIN; LOCK TABLE public.event IN ACCESS EXCLUSIVE MODE");
   step.wake();
   await([&] { return waiting(world.new_db, "crossover verify") == 1; });
-  std::future<void> change = run(world.old_server, "TRUNCATE " + first_table);
+  change = run(world.old_server, "TRUNCATE " + first_table);
   REQUIRE(change.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
   change.get();
   obstacle.batch("COMMIT");

@@ -237,24 +237,10 @@ TEST_CASE("a lost connection is known as such") {
     Session session = server.connect();
     server.restart(PostgresServer::Stop::immediate);
     const Error error = error_of([&] {
-      session.pipeline({{.sql = "SELECT 1"}, {.sql = "SELECT $1::text", .params = {"x"}}});
+      // So much that sending fails before anything is read.
+      session.pipeline({{.sql = "SELECT $1::text", .params = {std::string(4000000, 'x')}}});
     });
-    CHECK(error.text() ==
-          "statement 1: " + failed(session, "server closed the connection unexpectedly"));
-    CHECK(error.sqlstate() == "08006");
-    CHECK(session.broken());
-  }
-  SECTION("before a pipeline") {
-    TcpProxy proxy(server.port());
-    auto options = server.options();
-    options.port = proxy.port();
-    Session session(options);
-    proxy.cut();
-    const Error error = error_of([&] {
-      session.pipeline({{.sql = "SELECT 1"}, {.sql = "SELECT 2"}});
-    });
-    CHECK(error.text() ==
-          "statement 1: " + failed(session, "server closed the connection unexpectedly"));
+    CHECK(error.message() == failed(session, "server closed the connection unexpectedly"));
     CHECK(error.sqlstate() == "08006");
     CHECK(session.broken());
   }

@@ -57,7 +57,7 @@ std::vector<Step> draw_steps(Random& random) {
 }
 
 const char* name(Step::Kind kind) {
-  static constexpr const char* names[] = {"work", "drain",  "verify",  "purge",
+  static constexpr const char* names[] = {"work", "round",  "drain",   "verify", "purge",
                                           "hold", "settle", "reverse", "move"};
   return names[static_cast<int>(kind)];
 }

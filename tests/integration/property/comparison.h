@@ -15,8 +15,8 @@ std::string compare_rows(Site& site);
 /// Whether each side holds exactly what the writers were told; empty when it does.
 std::string compare_acknowledged(Site& site, const std::vector<Acknowledged>& acknowledged);
 
-/// Whether the sequences of `live` stand where they hand out nothing that those of the other side
-/// have handed out; empty when they do.
-std::string compare_sequences(Site& site, sync::Side live);
+/// Whether the sequences of `live` stand at least `steps` steps past what those of the other side
+/// have handed out, or no further back than these where a bound is nearer; empty when they do.
+std::string compare_sequences(Site& site, sync::Side live, std::int64_t steps);
 
 }  // namespace crossover::test::property

@@ -20,6 +20,7 @@ struct Fault {
 struct Step {
   enum class Kind {
     work,     ///< the writers do some transactions
+    round,    ///< each of them gets through with all of its transactions; never drawn
     drain,    ///< and `often` more
     verify,   ///< our own comparison, under load
     purge,    ///< of what was carried
@@ -42,12 +43,16 @@ struct Case {
   Schema schema;
   std::vector<Operation> fill;
   std::vector<std::vector<Work>> writers;
+  Duration pause{};        ///< of each writer between two transactions
   std::vector<Work> held;  ///< the transactions of `hold` in turn
   unsigned copy_workers = 1;
   std::uint64_t pages_per_range = 1;
   Fault install_fault;
   Fault copy_fault;
   std::vector<Step> steps;
+  /// How far ahead sequences must be after a move. 0 where the application may call nextval()
+  /// alone, which no gate stops: it uses up some of the margin.
+  std::int64_t sequences_ahead = 0;
 
   /// For people: the schema and what is done.
   std::string text() const;
@@ -56,8 +61,12 @@ struct Case {
 /// `versions` are those that the fixtures have.
 Case draw_case(std::uint64_t seed, const std::vector<int>& versions);
 
-/// Runs it; returns what went wrong, empty when nothing did.
-std::string run_case(const Case& what, Servers& servers);
+struct Outcome {
+  std::string failure;             ///< what went wrong, empty when nothing did
+  std::uint64_t acknowledged = 0;  ///< counted transactions that were told to have been committed
+};
+
+Outcome run_case(const Case& what, Servers& servers);
 
 /// Leaves out whatever can be left out of a case that fails, as long as it fails.
 Case shrink(Case failing, Servers& servers, int seconds);

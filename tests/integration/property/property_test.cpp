@@ -43,7 +43,7 @@ void report(const Case& failing, const std::string& failure, Servers& servers) {
   std::cout << fmt::format("seed {} fails: {}\nshrinking\n", failing.seed, failure) << std::flush;
   const Case smallest =
       shrink(failing, servers, static_cast<int>(number("CROSSOVER_TEST_SHRINK", shrink_seconds)));
-  const std::string again = run_case(smallest, servers);
+  const std::string again = run_case(smallest, servers).failure;
   std::cout << fmt::format("smallest case that was found:\n{}\nit says: {}\n", smallest.text(),
                            again.empty() ? "(nothing this time)" : again)
             << std::flush;
@@ -62,7 +62,7 @@ TEST_CASE("whatever the schema, the load and the faults, both databases are the 
   for (std::uint64_t seed = first; seed < first + cases; ++seed) {
     const Case drawn = draw_case(seed, versions);
     const auto start = std::chrono::steady_clock::now();
-    const std::string failure = run_case(drawn, servers);
+    const std::string failure = run_case(drawn, servers).failure;
     std::cout << fmt::format("seed {}: PostgreSQL {} to {}, {:.1f} s\n", seed, drawn.old_version,
                              drawn.new_version, seconds(std::chrono::steady_clock::now() - start))
               << std::flush;

@@ -117,7 +117,7 @@ std::string Schema::sql() const {
   for (const Table& table : tables) {
     text += table.references_sql();
   }
-  return text + grants_sql;
+  return text + more + grants_sql;
 }
 
 Schema draw_schema(Random& random, int since) {

@@ -63,6 +63,7 @@ struct Schema {
   int since = 12;  ///< the older of the two servers
   std::vector<Table> tables;
   std::vector<std::string> sequences;  ///< unowned ones, quoted
+  std::string more = {};               ///< statements for what is not drawn
 
   /// Everything but the types, for either side.
   std::string sql() const;

@@ -36,7 +36,7 @@ class Shrinker {
   // Threads make no case quite the same twice, so it gets several chances to fail.
   bool fails(const Case& candidate) {
     for (int i = 0; i < 3 && !over(); ++i) {
-      if (!run_case(candidate, servers_).empty()) {
+      if (!run_case(candidate, servers_).failure.empty()) {
         return true;
       }
     }

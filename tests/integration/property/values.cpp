@@ -127,6 +127,24 @@ std::string any_interval(Random& random) {
   return quoted_of(random, {"1 mon -3 days 00:00:01.5", "-1 year", "30 days", "1 mon", "720 hours"},
                    "interval");
 }
+std::string any_endless_numeric(Random& random) {
+  return quoted_of(random, {"Infinity", "-Infinity", "NaN", "0.000"}, "numeric");
+}
+std::string any_endless_interval(Random& random) {
+  return quoted_of(random, {"infinity", "-infinity", "-1 mon 1 day"}, "interval");
+}
+std::string any_transaction_id(Random& random) {
+  return quoted_of(random, {"0", "4294967297", "18446744073709551615"}, "xid8");
+}
+std::string any_path(Random& random) {
+  return quoted_of(random, {"$.\"a b\"[*] ? (@.n > 1.50)", "strict $[0 to last]"}, "jsonpath");
+}
+std::string any_lsn(Random& random) {
+  return quoted_of(random, {"0/0", "FFFFFFFF/FFFFFFFF"}, "pg_lsn");
+}
+std::string any_address(Random& random) {
+  return quoted_of(random, {"08:00:2b:01:02:03:04:05", "ff:ff:ff:ff:ff:ff"}, "macaddr8");
+}
 std::string any_float8(Random& random) {
   return quoted_of(
       random, {"NaN", "-0", "0", "Infinity", "-Infinity", "0.1", "1e-320", "1.7976931348623e308"},
@@ -269,6 +287,12 @@ const std::vector<ValueType>& value_types() {
       {"tsvector", 12, "", any_tsvector, nullptr},
       {"xml", 12, "", any_xml, nullptr},
       {"point", 12, "", any_point, nullptr},
+      {"jsonpath", 12, "", any_path, nullptr},
+      {"pg_lsn", 12, "", any_lsn, nullptr},
+      {"macaddr8", 12, "", any_address, nullptr},
+      {"xid8", 13, "", any_transaction_id, nullptr},
+      {"numeric", 14, "", any_endless_numeric, nullptr},
+      {"interval", 17, "", any_endless_interval, nullptr},
   };
   return types;
 }

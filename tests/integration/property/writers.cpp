@@ -120,8 +120,12 @@ Writer::Outcome Writer::run(const Work& work) {
   return outcome == Outcome::acknowledged ? end(work) : outcome;
 }
 
-Writers::Writers(const std::vector<std::vector<Work>>& works, const std::string& database)
-    : works_(works), database_(database), writers_(works.size()) {
+Writers::Writers(const std::vector<std::vector<Work>>& works, const std::string& database,
+                 Duration pause)
+    : works_(works), database_(database), pause_(pause), writers_(works.size()) {
+  for (const std::vector<Work>& all : works) {
+    times_.emplace_back(all.size());
+  }
   for (std::size_t i = 0; i < works.size(); ++i) {
     threads_.emplace_back([this, i] { run(i); });
   }
@@ -167,6 +171,27 @@ void Writers::wait_for(std::uint64_t count) {
                     [&] { return working_ == 0 || transactions_ >= wanted; });
 }
 
+std::string Writers::wait_for_round(Duration budget) {
+  std::unique_lock lock(mutex_);
+  const auto before = times_;
+  std::string missing;
+  const auto all_through = [&] {
+    for (std::size_t i = 0; i < times_.size(); ++i) {
+      for (std::size_t work = 0; work < times_[i].size(); ++work) {
+        if (times_[i][work] == before[i][work]) {
+          missing = fmt::format("writer {} never got through with: {}", i,
+                                works_[i][work].operations.front().sql);
+          return false;
+        }
+      }
+    }
+    return true;
+  };
+  const bool ended =
+      changed_.wait_for(lock, budget, [&] { return !failure_.empty() || all_through(); });
+  return ended ? failure_ : missing;
+}
+
 std::vector<Acknowledged> Writers::acknowledged() {
   const std::lock_guard lock(mutex_);
   std::vector<Acknowledged> all;
@@ -204,9 +229,15 @@ void Writers::run(std::size_t index) {
     while (wait_for_release(index, seen)) {
       bool closed = works.empty();
       while (!closed) {
-        closed = writers_[index]->run(works[next++ % works.size()]) == Writer::Outcome::closed;
+        const std::size_t work = next++ % works.size();
+        const Writer::Outcome outcome = writers_[index]->run(works[work]);
+        closed = outcome == Writer::Outcome::closed;
+        if (pause_ > Duration(0)) {
+          std::this_thread::sleep_for(pause_);
+        }
         const std::lock_guard lock(mutex_);
         ++transactions_;
+        times_[index][work] += outcome == Writer::Outcome::acknowledged ? 1 : 0;
         changed_.notify_all();
         closed = closed || parking_ || releases_ != seen;
       }

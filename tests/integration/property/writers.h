@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "fixtures/postgres/server.h"
 #include "integration/property/workload.h"
 
@@ -57,7 +58,8 @@ class Writer {
 /// Several of them, each in a thread of its own, until a gate or `park` stops them.
 class Writers {
  public:
-  Writers(const std::vector<std::vector<Work>>& works, const std::string& database);
+  /// `pause` is what each makes between two transactions.
+  Writers(const std::vector<std::vector<Work>>& works, const std::string& database, Duration pause);
   ~Writers();
   Writers(const Writers&) = delete;
   Writers& operator=(const Writers&) = delete;
@@ -72,6 +74,9 @@ class Writers {
   std::vector<Acknowledged> acknowledged();
   /// Returns when `count` more transactions have ended, or a moment later when they are blocked.
   void wait_for(std::uint64_t count);
+  /// Returns when each writer has had each of its transactions acknowledged once more. What has not
+  /// got through within `budget` is described; empty when all has.
+  std::string wait_for_round(Duration budget);
 
  private:
   void run(std::size_t index);
@@ -79,6 +84,7 @@ class Writers {
 
   const std::vector<std::vector<Work>>& works_;
   std::string database_;
+  Duration pause_;
   std::vector<std::unique_ptr<Writer>> writers_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -89,6 +95,7 @@ class Writers {
   bool ending_ = false;
   std::string failure_;
   std::uint64_t transactions_ = 0;
+  std::vector<std::vector<std::uint64_t>> times_;  ///< of each writer's works: acknowledged
   std::vector<std::thread> threads_;
 };
 

@@ -12,6 +12,7 @@
 #include "sync/rights.h"
 #include "sync/seeds.h"
 #include "sync/selection.h"
+#include "sync/spelling.h"
 
 namespace crossover::data_sync {
 namespace {
@@ -100,6 +101,7 @@ Survey survey(const Run& run) {
                             run.at(sync::Side::new_side).describe()),
                 "correct databases.old and databases.new in crossover.yaml");
   }
+  sync::match_spelling(old_session, survey.old_side, new_session, survey.new_side);
   survey.tables =
       sync::select_tables(survey.old_side, settings, run.history_table(), survey.findings);
   append(survey.findings, sync::compare_structure(survey.old_side, survey.new_side, survey.tables));

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "sync/compare.h"
 #include "sync/selection.h"
+#include "sync/spelling.h"
 
 namespace crossover::seed_verify {
 
@@ -126,7 +127,8 @@ void check_schema(cli::TaskContext& context, Connections& connections) {
   postgres::Session old_db = connections.open(sync::Side::old_side);
   postgres::Session new_db = connections.open(sync::Side::new_side);
   const sync::Catalogue old_side = sync::read_catalogue(old_db, config.sync.schemas);
-  const sync::Catalogue new_side = sync::read_catalogue(new_db, config.sync.schemas);
+  sync::Catalogue new_side = sync::read_catalogue(new_db, config.sync.schemas);
+  sync::match_spelling(old_db, old_side, new_db, new_side);
   sync::Findings findings;
   const std::vector<sync::SyncedTable> tables =
       sync::select_tables(old_side, config.sync, history_table, findings);

@@ -182,6 +182,23 @@ CREATE TABLE public.drawn (id bigint DEFAULT nextval('public."Down"') PRIMARY KE
            {"DELETE FROM public.drawn WHERE id = (SELECT max(id) FROM public.drawn)"}}};
 }
 
+// From 14 on the server shows these as they were written, before as calls of functions.
+Feature spelled_expressions() {
+  return {
+      12,
+      "expressions that versions show in different ways (EXTRACT, TRIM, SUBSTRING, POSITION)",
+      R"(
+CREATE DOMAIN public.trimmed AS text CHECK (trim(VALUE) = VALUE);
+CREATE TABLE public.spelled (id int PRIMARY KEY, name text CHECK (trim(name) <> ''), at timestamp,
+  year int GENERATED ALWAYS AS (extract(year FROM at)) STORED,
+  head public.trimmed GENERATED ALWAYS AS (substring(name FROM 1 FOR 3)) STORED,
+  CHECK (position('|' IN name) = 0));)",
+      {"INSERT INTO public.spelled SELECT i, 'name ' || i, timestamp '2024-01-01' + i * interval "
+       "'9 days' FROM generate_series(1, 100) i"},
+      {{"UPDATE public.spelled SET at = at + interval '1 year', name = md5(random()::text) WHERE "
+        "id % 4 = {w}"}}};
+}
+
 }  // namespace
 
 std::vector<Feature> first_features() {
@@ -193,7 +210,8 @@ std::vector<Feature> first_features() {
           references(),
           partitions(),
           large_values(),
-          sequences()};
+          sequences(),
+          spelled_expressions()};
 }
 
 std::vector<Feature> features_of(int version) {

@@ -16,6 +16,7 @@
 #include "sync/drain.h"
 #include "sync/gate.h"
 #include "sync/selection.h"
+#include "sync/spelling.h"
 #include "sync/verify.h"
 
 namespace crossover::test::property {
@@ -125,8 +126,9 @@ class Journey {
     const sync::Catalogue before = sync::read_catalogue(old_side, schemas);
     sync::Findings findings;
     tables_ = sync::select_tables(before, config::Sync{}, "", findings);
-    for (const sync::Finding& finding :
-         sync::compare_structure(before, sync::read_catalogue(new_side, schemas), tables_)) {
+    sync::Catalogue after = sync::read_catalogue(new_side, schemas);
+    sync::match_spelling(old_side, before, new_side, after);
+    for (const sync::Finding& finding : sync::compare_structure(before, after, tables_)) {
       findings.push_back(finding);
     }
     for (const sync::Finding& finding : findings) {

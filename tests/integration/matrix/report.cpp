@@ -18,10 +18,10 @@ database. This page is written by `scripts/check matrix`; `scripts/test integrat
 
 constexpr const char* what = R"(
 What a pair has gone through, with the engine on real servers (`tests/integration/matrix`):
-- Four sessions write all the time, at each isolation level in turn. Each of their transactions adds one to a counter and leaves a
-  token, and at every station each one of them has been acknowledged at least once, having changed rows.
-- Copy by three workers with a transaction open; drains; a verification by the engine; purge; capture on the new side; the switch to the
-  new database; home by the same way; to the new one again.
+- Four sessions write all the time, at all isolation levels. Each of their transactions adds one to a counter and leaves a token, and
+  at every station each one of them has been acknowledged at least once, having changed rows.
+- Copy by three workers; drains, one of them with a transaction open; verifications by the engine; purge; capture on the new side; the
+  switch to the new database; home by the same way; to the new one again.
 - After each move, and at the end, with the load stopped for a moment: every row of every table as text is the same on both
   sides by plain SQL; counters and tokens on both sides are exactly those acknowledged; no writer has seen any error but a closed
   gate and its own conflicts; sequences stand 100 steps ahead of what was handed out on the other side.
@@ -31,6 +31,8 @@ The schema of a pair has what both of its versions know:
 
 | since | |
 |---|---|
+| 12 | a column of each type with edge values: jsonb, bytea, arrays, ranges, enum, domains, hstore, citext, numeric, floats, times ... |
+| 13 to 17 | xid8 (13), multiranges and infinite numerics (14), infinite intervals (17) |
 )";
 
 std::string cell(const Result& result) {

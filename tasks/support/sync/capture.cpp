@@ -21,9 +21,15 @@ using postgres::Rows;
 using postgres::Session;
 using postgres::Transaction;
 
+// What creating and switching a trigger takes by itself, and what dropping one takes (PostgreSQL
+// manual 13.3.1). At once: who has read a table under the weaker lock and goes on to write it would
+// wait for us, and we for them.
+constexpr std::string_view lock_to_add = "SHARE ROW EXCLUSIVE";
+constexpr std::string_view lock_to_drop = "ACCESS EXCLUSIVE";
+
 // Writers wait for the first of the relations until we have the last one too, so the limit is for
 // all of them: lock_timeout alone would begin anew with each.
-std::string lock_sql(const SyncedTable& table, Duration limit) {
+std::string lock_sql(const SyncedTable& table, std::string_view mode, Duration limit) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
   std::string list;
   for (const TableName& relation : table.relations) {
@@ -31,8 +37,8 @@ std::string lock_sql(const SyncedTable& table, Duration limit) {
   }
   return fmt::format(
       "SET LOCAL lock_timeout = {0};\nSET LOCAL statement_timeout = {0};\n"
-      "LOCK TABLE {1} IN SHARE ROW EXCLUSIVE MODE;\nSET LOCAL statement_timeout = 0;\n",
-      millis, list);
+      "LOCK TABLE {1} IN {2} MODE;\nSET LOCAL statement_timeout = 0;\n",
+      millis, list, mode);
 }
 
 bool is_blocked(const Error& error) {
@@ -99,15 +105,15 @@ void lower_deadlock_timeout(Session& session) {
 
 /// Runs `sql` with every relation of the table locked, in one transaction, again and again inside
 /// the budget.
-void change_table(Session& session, const SyncedTable& table, const InstallContext& context,
-                  std::string_view what, const std::string& sql) {
+void change_table(Session& session, const SyncedTable& table, std::string_view lock,
+                  const InstallContext& context, std::string_view what, const std::string& sql) {
   std::string in_the_way;
   int attempt = 0;
   const auto once = [&] {
     const Duration limit = attempt_timeout(session, context.budget, ++attempt);
     // One message: the application must not wait for a process that was stopped in between.
     try {
-      session.batch(fmt::format("BEGIN;\n{}{}COMMIT;", lock_sql(table, limit), sql));
+      session.batch(fmt::format("BEGIN;\n{}{}COMMIT;", lock_sql(table, lock, limit), sql));
     } catch (const Error&) {
       if (!session.broken() && session.in_transaction()) {
         session.batch("ROLLBACK");
@@ -203,7 +209,7 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
       for (const TableName& relation : table.relations) {
         sql += create_capture_triggers_sql(table, relation, apply_token);
       }
-      change_table(session, table, context, "install capture", sql);
+      change_table(session, table, lock_to_add, context, "install capture", sql);
     }
     stop_point("capture-installed");
   }
@@ -224,7 +230,7 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
     for (const TableName& relation : table.relations) {
       sql += create_gate_trigger_sql(relation, apply_token, closed);
     }
-    change_table(session, table, context, "install the gate", sql);
+    change_table(session, table, lock_to_add, context, "install the gate", sql);
     ++changed;
     stop_point("gate-installed");
   }
@@ -247,7 +253,7 @@ int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
       for (const TableName& relation : table.relations) {
         sql += drop_capture_triggers_sql(relation);
       }
-      change_table(session, table, context, "remove capture", sql);
+      change_table(session, table, lock_to_drop, context, "remove capture", sql);
       ++changed;
       stop_point("capture-removed");
     }
@@ -270,7 +276,7 @@ int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
     for (const TableName& relation : table.relations) {
       sql += fmt::format("DROP TRIGGER IF EXISTS {} ON {};\n", gate_trigger, relation.quoted());
     }
-    change_table(session, table, context, "remove the gate", sql);
+    change_table(session, table, lock_to_drop, context, "remove the gate", sql);
     ++changed;
   }
   session.batch("DROP FUNCTION IF EXISTS crossover.refuse()");

@@ -220,6 +220,50 @@ TEST_CASE("removal leaves no trace and does not disturb the application") {
   CHECK_FALSE(drop_state(old_side));
 }
 
+TEST_CASE("removal gets its locks from an application that always reads before it writes") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  std::atomic<bool> done{false};
+  int transactions = 0;
+  std::string refused;
+  std::thread application([&] {
+    postgres::Session session = world.old_server.connect("app", "writer");
+    postgres::Session looking = world.old_server.connect("app");
+    while (!done && refused.empty()) {
+      try {
+        session.batch("BEGIN; SELECT FROM public.counter WHERE id = 1");
+        // Until somebody wants the table from us.
+        while (!done && looking
+                            .query("SELECT FROM pg_locks WHERE relation = "
+                                   "'public.counter'::regclass AND NOT granted")
+                            .empty()) {
+        }
+        session.batch("UPDATE public.counter SET value = value + 1 WHERE id = 1; COMMIT");
+        ++transactions;
+      } catch (const Error& error) {
+        refused = error.text();
+      }
+    }
+  });
+  postgres::Session old_side = world.old_db.open("remove");
+  InstallContext context = world.install();
+  context.budget = {std::chrono::milliseconds(300), std::chrono::seconds(3)};
+  std::string failure;
+  try {
+    remove_capture(old_side, world.tables, context);
+    remove_gate(old_side, world.tables, context);
+  } catch (const Error& error) {
+    failure = error.text();
+  }
+  done = true;
+  application.join();
+  CHECK(failure.empty());
+  CHECK(refused.empty());
+  CHECK(transactions >= 1);
+  CHECK(old_side.query("SELECT value FROM public.counter WHERE id = 1").int64(0, 0) ==
+        transactions);
+}
+
 TEST_CASE("several workers copy a live database, its larger tables in ranges of pages") {
   // 12 and 13 can't read a range of pages: there each table is one worker's.
   const auto [old_version, new_version] = GENERATE(std::pair(15, 17), std::pair(12, 18));

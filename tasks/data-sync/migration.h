@@ -48,10 +48,12 @@ class Run {
   /// databases and the cluster. `sides`: those whose databases must be there.
   void changing(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
                 const std::function<void(const cli::Plan&)>& body);
-
- private:
+  /// An entry of this run in the evidence of those databases that know the migration. `changing`
+  /// makes it itself, but for a run that has changed nothing.
   void record(const std::vector<sync::Side>& sides, std::string_view outcome,
               const std::string& detail) const;
+
+ private:
 
   cli::TaskContext& context_;
   mutable std::unique_ptr<kube::Client> client_;

@@ -147,6 +147,23 @@ class Comparison {
       : run_(run), direction_(direction), point_(point) {}
 
   void compare() {
+    const cli::TaskContext& context = run_.context();
+    context.progress().start(fmt::format("comparison of {} tables", point_.tables().size()),
+                             sync::estimated_rows(point_.target(), point_.tables()), "rows");
+    compare_all();
+    context.progress().finish();
+    cli::Result& result = context.result();
+    result.set_metric("common_points", point_.taken());
+    result.set_metric("rows_compared", static_cast<std::int64_t>(rows_));
+    if (!differing_.rows.empty()) {
+      result.add_table(std::move(differing_));
+    }
+  }
+
+ private:
+  static constexpr int most_in_a_row = 9;
+
+  void compare_all() {
     for (int given_way = 0; next_ < point_.tables().size(); ++given_way) {
       const std::size_t before = next_;
       point_.take();
@@ -162,15 +179,7 @@ class Comparison {
                     "under way");
       }
     }
-    cli::Result& result = run_.context().result();
-    result.set_metric("common_points", point_.taken());
-    if (!differing_.rows.empty()) {
-      result.add_table(std::move(differing_));
-    }
   }
-
- private:
-  static constexpr int most_in_a_row = 9;
 
   void compare_until_disturbed() {
     const auto watch = point_.watch();
@@ -191,8 +200,10 @@ class Comparison {
 
   void compare(const sync::SyncedTable& table) {
     const cli::TaskContext& context = run_.context();
-    const sync::TableComparison comparison = sync::compare_table(
-        point_.source(), point_.target(), table, direction_, most_differences, context.stop());
+    const sync::TableComparison comparison =
+        sync::compare_table(point_.source(), point_.target(), table, direction_, most_differences,
+                            context.stop(), context.progress());
+    rows_ += comparison.source_rows;
     context.result().add_check("table " + table.table.text(),
                                comparison.equal ? cli::CheckOutcome::pass : cli::CheckOutcome::fail,
                                fmt::format("{} rows in the source, {} in the target",
@@ -206,6 +217,7 @@ class Comparison {
   Direction direction_;
   CommonPoint& point_;
   std::size_t next_ = 0;
+  std::uint64_t rows_ = 0;
   std::string who_;
   cli::Table differing_{
       .title = "Rows that differ", .columns = {"table", "key", "how"}, .rows = {}};

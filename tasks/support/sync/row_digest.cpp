@@ -21,13 +21,23 @@ void RowDigest::add(std::string_view row) {
 
 std::string RowDigest::hex() const { return fmt::format("{:016x}{:016x}", high_, low_); }
 
-RowDigest digest_copy(postgres::Session& session, std::string_view copy_sql) {
+RowDigest digest_copy(postgres::Session& session, std::string_view copy_sql, Progress& progress) {
+  constexpr std::uint64_t rows_at_a_time = 1000;  // whoever shows them takes a lock
   RowDigest digest;
   postgres::CopyOut out = session.copy_out(copy_sql);
   for (std::string_view row; out.read(row);) {
     digest.add(row);
+    if (digest.rows() % rows_at_a_time == 0) {
+      progress.add(rows_at_a_time);
+    }
   }
+  progress.add(digest.rows() % rows_at_a_time);
   return digest;
+}
+
+RowDigest digest_copy(postgres::Session& session, std::string_view copy_sql) {
+  NoProgress nowhere;
+  return digest_copy(session, copy_sql, nowhere);
 }
 
 }  // namespace crossover::sync

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/log.h"
 #include "postgres/session.h"
 
 namespace crossover::sync {
@@ -25,7 +26,8 @@ class RowDigest {
   std::uint64_t rows_ = 0;
 };
 
-/// Runs COPY (...) TO STDOUT and digests what comes.
+/// Runs COPY (...) TO STDOUT and digests what comes; the rows are added to `progress`.
+RowDigest digest_copy(postgres::Session& session, std::string_view copy_sql, Progress& progress);
 RowDigest digest_copy(postgres::Session& session, std::string_view copy_sql);
 
 }  // namespace crossover::sync

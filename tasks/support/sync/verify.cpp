@@ -1,6 +1,7 @@
 #include "sync/verify.h"
 
 #include "base/parallel.h"
+#include "sync/array.h"
 #include "sync/row_difference.h"
 #include "sync/row_digest.h"
 #include "sync/table_sql.h"
@@ -26,7 +27,7 @@ std::vector<RowDifference> differences(Session& source, Session& target, const S
 
 TableComparison compare_table(Session& source, Session& target, const SyncedTable& table,
                               Direction direction, std::size_t most_differences,
-                              const StopRequest& stop) {
+                              const StopRequest& stop, Progress& progress) {
   // The rows that only the new side had are known there, whichever way is being carried.
   const bool forward = direction == Direction::forward;
   const auto sql = [&](bool new_side) {
@@ -36,7 +37,7 @@ TableComparison compare_table(Session& source, Session& target, const SyncedTabl
   RowDigest right;
   run_parallel(2, [&](unsigned worker, const GivenUp&) {
     if (worker == 0) {
-      left = digest_copy(source, sql(!forward));
+      left = digest_copy(source, sql(!forward), progress);
     } else {
       right = digest_copy(target, sql(forward));
     }
@@ -52,6 +53,20 @@ TableComparison compare_table(Session& source, Session& target, const SyncedTabl
     comparison.differences = differences(source, target, table, direction, most_differences, stop);
   }
   return comparison;
+}
+
+std::uint64_t estimated_rows(Session& session, const std::vector<SyncedTable>& tables) {
+  std::vector<std::string> names;
+  for (const SyncedTable& table : tables) {
+    for (const TableName& relation : table.relations) {
+      names.push_back(relation.quoted());
+    }
+  }
+  const postgres::Rows rows = session.query(
+      "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_catalog.pg_class "
+      "WHERE relkind = 'r' AND oid = ANY (SELECT to_regclass(n) FROM unnest($1::text[]) n)",
+      {text_array(names)});
+  return static_cast<std::uint64_t>(rows.int64(0, 0));
 }
 
 }  // namespace crossover::sync

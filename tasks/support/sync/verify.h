@@ -31,9 +31,14 @@ struct TableComparison {
 /// Compares all rows of one table. Both sessions must be in snapshots of the same point. Reads each
 /// side as one stream and keeps only sums; when those differ, the rows are sorted into buckets by
 /// key, and only the buckets that differ are read again. Rows of a `merge` table that only the
-/// target had before the copy are left out.
+/// target had before the copy are left out. The source's rows are added to
+/// `progress`.
 TableComparison compare_table(postgres::Session& source, postgres::Session& target,
                               const SyncedTable& table, Direction direction,
-                              std::size_t most_differences, const StopRequest& stop);
+                              std::size_t most_differences, const StopRequest& stop,
+                              Progress& progress);
+
+/// How many rows the tables have by the planner's statistics: for progress.
+std::uint64_t estimated_rows(postgres::Session& session, const std::vector<SyncedTable>& tables);
 
 }  // namespace crossover::sync

@@ -166,6 +166,12 @@ TEST_CASE("a rehearsal writes to a copy under load, and leaves nothing") {
     CHECK_FALSE(stage.left_over());
   }
   CHECK(stage.in_live_databases() == 0);
+  for (const sync::Database* database : {&stage.world.old_db, &stage.world.new_db}) {
+    CHECK(database->open("test")
+              .query("SELECT count(*) FROM crossover.evidence WHERE verb = 'rehearse' AND outcome "
+                     "= 'done'")
+              .int64(0, 0) == 2);
+  }
   carry_the_rest(stage.place, writers);
   const json refused = stage.place.run(3, {"rehearse", "--approved-plan", std::string(64, '0')});
   CHECK(refused["error"]["message"].get<std::string>().starts_with(

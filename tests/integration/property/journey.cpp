@@ -271,8 +271,8 @@ class Journey {
     drain().run_keeping_snapshot();
     postgres::Session target = open(sync::other(live_));
     for (const sync::SyncedTable& table : tables_) {
-      const auto result =
-          sync::compare_table(drain().source_session(), target, table, direction(), 3, stop_);
+      const auto result = sync::compare_table(drain().source_session(), target, table, direction(),
+                                              3, stop_, progress_);
       if (!result.equal) {
         throw Failure(fmt::format("verify finds {} differences in {}, rows {} and {}",
                                   result.differences.size(), table.table.text(), result.source_rows,

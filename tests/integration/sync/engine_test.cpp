@@ -16,6 +16,14 @@ using namespace crossover::test;
 
 namespace {
 
+struct CountingProgress final : Progress {
+  void start(std::string_view /*what*/, std::uint64_t /*total*/,
+             std::string_view /*unit*/) override {}
+  void add(std::uint64_t amount) override { done += amount; }
+  void finish() override {}
+  std::uint64_t done = 0;
+};
+
 CopyReport copy(World& world, Direction direction, const CopyOptions& options = {}) {
   return copy_tables(world.databases, direction, world.tables, world.apply_token, world.owner,
                      options, {world.clock, world.stop, world.log, world.progress});
@@ -63,8 +71,10 @@ TEST_CASE("a database under load moves, comes back and moves again without losin
     forward.run_keeping_snapshot();
     postgres::Session target = world.new_db.open("verify");
     for (const SyncedTable& table : world.tables) {
-      const TableComparison comparison = compare_table(forward.source_session(), target, table,
-                                                       Direction::forward, 10, world.stop);
+      CountingProgress progress;
+      const TableComparison comparison = compare_table(
+          forward.source_session(), target, table, Direction::forward, 10, world.stop, progress);
+      CHECK(progress.done == comparison.source_rows);
       INFO(table.table.text());
       CHECK(comparison.equal);
       CHECK(comparison.differences.empty());
@@ -172,7 +182,8 @@ TEST_CASE("what differs is found down to the key") {
       continue;
     }
     const TableComparison comparison =
-        compare_table(forward.source_session(), target, table, Direction::forward, 10, world.stop);
+        compare_table(forward.source_session(), target, table, Direction::forward, 10, world.stop,
+                      world.progress);
     CHECK_FALSE(comparison.equal);
     std::set<std::pair<std::string, std::string>> found;
     for (const RowDifference& difference : comparison.differences) {

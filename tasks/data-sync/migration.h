@@ -54,7 +54,6 @@ class Run {
               const std::string& detail) const;
 
  private:
-
   cli::TaskContext& context_;
   mutable std::unique_ptr<kube::Client> client_;
   std::unique_ptr<sync::ConfiguredDatabases> databases_;

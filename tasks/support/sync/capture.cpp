@@ -45,8 +45,8 @@ bool is_blocked(const Error& error) {
   return postgres::is_lock_conflict(error) || error.sqlstate() == postgres::sqlstate::cancelled;
 }
 
-// Who stands in the way of a lock that writers must not hold: for the message of a failure.
-std::string blockers(Session& session, const SyncedTable& table) {
+// Who stands in the way of that lock, for the message of a failure: readers only of a drop.
+std::string blockers(Session& session, const SyncedTable& table, std::string_view lock) {
   std::vector<std::string> names;
   for (const TableName& relation : table.relations) {
     names.push_back(relation.quoted());
@@ -60,9 +60,9 @@ std::string blockers(Session& session, const SyncedTable& table) {
     WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND l.relation = ANY (SELECT r::regclass FROM unnest($1::text[]) r)
-      AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+      AND ($2::boolean OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
     LIMIT 5)",
-                                  {text_array(names)});
+                                  {text_array(names), lock == lock_to_drop ? "true" : "false"});
   std::vector<std::string> list;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     list.push_back(fmt::format("pid {} ({}, role {}, from {}, {}, for {} s)", rows.text(i, 0),
@@ -125,7 +125,7 @@ void change_table(Session& session, const SyncedTable& table, std::string_view l
     if (!is_blocked(error)) {
       return false;
     }
-    in_the_way = blockers(session, table);
+    in_the_way = blockers(session, table, lock);
     if (is_anti_wraparound(session, table)) {
       context.log.info("{}: waiting for an anti-wraparound vacuum, which does not yield",
                        table.table.text());

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <mutex>
 
 #include "base/error.h"
 #include "base/retry.h"
+#include "fixtures/error_of.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
 #include "sync/gate.h"
@@ -235,6 +238,7 @@ TEST_CASE("removal gets its locks from an application that always reads before i
   World world(15, 17);
   world.start(Direction::forward);
   std::atomic<bool> done{false};
+  std::atomic<bool> begun{false};
   int transactions = 0;
   std::string refused;
   std::thread application([&] {
@@ -243,6 +247,7 @@ TEST_CASE("removal gets its locks from an application that always reads before i
     while (!done && refused.empty()) {
       try {
         session.batch("BEGIN; SELECT FROM public.counter WHERE id = 1");
+        begun = true;
         // Until somebody wants the table from us.
         while (!done && looking
                             .query("SELECT FROM pg_locks WHERE relation = "
@@ -253,9 +258,12 @@ TEST_CASE("removal gets its locks from an application that always reads before i
         ++transactions;
       } catch (const Error& error) {
         refused = error.text();
+        begun = true;
       }
     }
   });
+  CHECK(poll(world.clock, world.stop, std::chrono::seconds(20), std::chrono::milliseconds(1),
+             [&] { return begun.load(); }));
   postgres::Session old_side = world.old_db.open("remove");
   InstallContext context = world.install();
   context.budget = {std::chrono::milliseconds(300), std::chrono::seconds(3)};
@@ -273,6 +281,25 @@ TEST_CASE("removal gets its locks from an application that always reads before i
   CHECK(transactions >= 1);
   CHECK(old_side.query("SELECT value FROM public.counter WHERE id = 1").int64(0, 0) ==
         transactions);
+}
+
+TEST_CASE("a removal that gets no lock names who reads the table") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  postgres::Session reader = world.old_server.connect("app", "writer");
+  reader.batch("BEGIN; SELECT FROM public.counter");
+  postgres::Session old_side = world.old_db.open("remove");
+  InstallContext context = world.install();
+  context.budget = {std::chrono::milliseconds(50), std::chrono::milliseconds(200)};
+  const Error error = error_of([&] { remove_gate(old_side, world.tables, context); });
+  CHECK(error.kind() == ErrorKind::timeout);
+  CHECK(
+      error.message() ==
+      fmt::format("unable to remove the gate on 'public.counter': no lock within 0.2 s, blocked by "
+                  "pid {} (crossover, role writer, from 127.0.0.1, idle in transaction, for 0 s)",
+                  reader.query("SELECT pg_backend_pid()").int64(0, 0)));
+  // Nobody waits for what is given up.
+  reader.batch("UPDATE public.counter SET value = 1 WHERE id = 1; COMMIT");
 }
 
 TEST_CASE("several workers copy a live database, its larger tables in ranges of pages") {

@@ -37,7 +37,7 @@ class Exposition {
 
 }  // namespace
 
-FollowMetrics::FollowMetrics(std::string migration, sync::Direction direction)
+FollowMetrics::FollowMetrics(const std::string& migration, sync::Direction direction)
     : labels_(fmt::format("migration=\"{}\",direction=\"{}\"", escaped(migration),
                           sync::name(direction))) {}
 

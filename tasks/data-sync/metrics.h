@@ -15,7 +15,7 @@ namespace crossover::data_sync {
 /// follower writes, whoever serves the page reads.
 class FollowMetrics {
  public:
-  FollowMetrics(std::string migration, sync::Direction direction);
+  FollowMetrics(const std::string& migration, sync::Direction direction);
 
   void drained(const sync::DrainReport& report, Clock::Wall now);
   /// A drain gave way to somebody who had locked a table of the source.

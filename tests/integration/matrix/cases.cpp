@@ -129,11 +129,13 @@ std::vector<Step> steps() {
 
 Case draw_case(int old_version, int new_version) {
   const int version = std::min(old_version, new_version);
-  Random random(static_cast<std::uint64_t>(100 * old_version + new_version));
+  const auto seed =
+      static_cast<std::uint64_t>(old_version) * 100 + static_cast<std::uint64_t>(new_version);
+  Random random(seed);
   std::vector<Feature> features = features_of(version);
   features.push_back(all_types(random, version));
   Case drawn;
-  drawn.seed = static_cast<std::uint64_t>(100 * old_version + new_version);
+  drawn.seed = seed;
   drawn.old_version = old_version;
   drawn.new_version = new_version;
   drawn.schema.since = version;

@@ -39,8 +39,8 @@ Result run(const Pair& pair, property::Servers& servers) {
   const auto start = std::chrono::steady_clock::now();
   const property::Outcome outcome =
       property::run_case(draw_case(pair.old_version, pair.new_version), servers);
-  const Result result{outcome.failure, outcome.acknowledged,
-                      seconds(std::chrono::steady_clock::now() - start)};
+  Result result{outcome.failure, outcome.acknowledged,
+                seconds(std::chrono::steady_clock::now() - start)};
   std::cout << fmt::format("PostgreSQL {} to {}: {}, {} transactions, {:.1f} s\n", pair.old_version,
                            pair.new_version,
                            result.failure.empty() ? "passed" : "failed: " + result.failure,

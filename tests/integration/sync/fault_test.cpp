@@ -78,7 +78,7 @@ struct LastDrain {
   }
   Error failure() {
     const auto begin = std::chrono::steady_clock::now();
-    const Error error = error_of([&] { finish(); });
+    Error error = error_of([&] { finish(); });
     CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
     return error;
   }

@@ -31,14 +31,10 @@ constexpr std::string_view lock_to_drop = "ACCESS EXCLUSIVE";
 // all of them: lock_timeout alone would begin anew with each.
 std::string lock_sql(const SyncedTable& table, std::string_view mode, Duration limit) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  std::string list;
-  for (const TableName& relation : table.relations) {
-    list += (list.empty() ? "" : ", ") + relation.quoted();
-  }
   return fmt::format(
       "SET LOCAL lock_timeout = {0};\nSET LOCAL statement_timeout = {0};\n"
       "LOCK TABLE {1} IN {2} MODE;\nSET LOCAL statement_timeout = 0;\n",
-      millis, list, mode);
+      millis, fmt::join(relation_names({table}), ", "), mode);
 }
 
 bool is_blocked(const Error& error) {
@@ -47,11 +43,8 @@ bool is_blocked(const Error& error) {
 
 // Who stands in the way of that lock, for the message of a failure: readers only of a drop.
 std::string blockers(Session& session, const SyncedTable& table, std::string_view lock) {
-  std::vector<std::string> names;
-  for (const TableName& relation : table.relations) {
-    names.push_back(relation.quoted());
-  }
-  const Rows rows = session.query(R"(
+  const Rows rows =
+      session.query(R"(
     SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename,
            coalesce(host(a.client_addr), 'local'), a.state,
            extract(epoch FROM clock_timestamp() - a.xact_start)::bigint
@@ -62,7 +55,7 @@ std::string blockers(Session& session, const SyncedTable& table, std::string_vie
       AND l.relation = ANY (SELECT r::regclass FROM unnest($1::text[]) r)
       AND ($2::boolean OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
     LIMIT 5)",
-                                  {text_array(names), lock == lock_to_drop ? "true" : "false"});
+                    {text_array(relation_names({table})), lock == lock_to_drop ? "true" : "false"});
   std::vector<std::string> list;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     list.push_back(fmt::format("pid {} ({}, role {}, from {}, {}, for {} s)", rows.text(i, 0),
@@ -151,12 +144,7 @@ void change_table(Session& session, const SyncedTable& table, std::string_view l
 // Whether each of the relations has all `count` triggers whose names start with `prefix`.
 bool complete(Session& session, const std::vector<SyncedTable>& tables, std::string_view prefix,
               int count) {
-  std::vector<std::string> names;
-  for (const SyncedTable& table : tables) {
-    for (const TableName& relation : table.relations) {
-      names.push_back(relation.quoted());
-    }
-  }
+  const std::vector<std::string> names = relation_names(tables);
   const Rows rows = session.query(
       "SELECT count(*) FROM (SELECT tgrelid FROM pg_trigger WHERE tgrelid = ANY "
       "(SELECT r::regclass FROM unnest($1::text[]) r) AND starts_with(tgname::text, $2) "

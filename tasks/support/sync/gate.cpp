@@ -1,6 +1,7 @@
 #include "sync/gate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "sync/state.h"
@@ -11,16 +12,6 @@ namespace {
 
 using postgres::Rows;
 using postgres::Session;
-
-std::string relation_list(const std::vector<SyncedTable>& tables) {
-  std::string list;
-  for (const SyncedTable& table : tables) {
-    for (const TableName& relation : table.relations) {
-      list += (list.empty() ? "" : ", ") + relation.quoted();
-    }
-  }
-  return list;
-}
 
 std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::string_view mode) {
   std::string sql;
@@ -37,7 +28,7 @@ std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::str
 std::string lock_sql(const std::vector<SyncedTable>& tables, std::string_view owner,
                      Duration lock_timeout) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
-  const std::string list = relation_list(tables);
+  const std::string list = fmt::format("{}", fmt::join(relation_names(tables), ", "));
   return fmt::format(
       "SET LOCAL lock_timeout = {};\n"
       "{}"

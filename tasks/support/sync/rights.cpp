@@ -28,18 +28,12 @@ bool may_set_replication_role(Session& session) {
 
 /// Owners whose rights the role has not, how many of the relations are theirs, and one of these.
 Rows foreign_owners(Session& session, const std::vector<SyncedTable>& tables) {
-  std::vector<std::string> names;
-  for (const SyncedTable& table : tables) {
-    for (const TableName& relation : table.relations) {
-      names.push_back(relation.quoted());
-    }
-  }
   return session.query(
       "SELECT pg_get_userbyid(c.relowner), count(*), min(c.oid::regclass::text) "
       "FROM pg_catalog.pg_class c WHERE c.oid = ANY (SELECT to_regclass(n) FROM "
       "unnest($1::text[]) n) AND NOT pg_has_role(current_user, c.relowner, 'USAGE') "
       "GROUP BY 1 ORDER BY 1",
-      {text_array(names)});
+      {text_array(relation_names(tables))});
 }
 
 }  // namespace

@@ -24,6 +24,16 @@ std::string KeyType::column_type() const {
   return collation.empty() ? type : type + " COLLATE " + collation;
 }
 
+std::vector<std::string> relation_names(const std::vector<SyncedTable>& tables) {
+  std::vector<std::string> names;
+  for (const SyncedTable& table : tables) {
+    for (const TableName& relation : table.relations) {
+      names.push_back(relation.quoted());
+    }
+  }
+  return names;
+}
+
 std::vector<std::string> relation_schemas(const std::vector<SyncedTable>& tables) {
   std::set<std::string> schemas;
   for (const SyncedTable& table : tables) {

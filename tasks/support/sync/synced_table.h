@@ -57,6 +57,8 @@ struct SyncedTable {
   bool operator==(const SyncedTable&) const = default;
 };
 
+/// The names of all their relations, quoted.
+std::vector<std::string> relation_names(const std::vector<SyncedTable>& tables);
 /// The schemas of all their relations, each once, in order.
 std::vector<std::string> relation_schemas(const std::vector<SyncedTable>& tables);
 

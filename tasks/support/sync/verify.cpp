@@ -56,16 +56,10 @@ TableComparison compare_table(Session& source, Session& target, const SyncedTabl
 }
 
 std::uint64_t estimated_rows(Session& session, const std::vector<SyncedTable>& tables) {
-  std::vector<std::string> names;
-  for (const SyncedTable& table : tables) {
-    for (const TableName& relation : table.relations) {
-      names.push_back(relation.quoted());
-    }
-  }
   const postgres::Rows rows = session.query(
       "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_catalog.pg_class "
       "WHERE relkind = 'r' AND oid = ANY (SELECT to_regclass(n) FROM unnest($1::text[]) n)",
-      {text_array(names)});
+      {text_array(relation_names(tables))});
   return static_cast<std::uint64_t>(rows.int64(0, 0));
 }
 

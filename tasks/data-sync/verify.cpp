@@ -61,6 +61,7 @@ class CommonPoint {
   /// Another one, later than that before, which has ended.
   void take() {
     leave();
+    stop_point("verify-point");
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
       run_.context().stop().throw_if_requested();
       const std::optional<std::string> point = drain_once();

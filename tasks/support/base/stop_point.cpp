@@ -1,34 +1,47 @@
 #include "base/stop_point.h"
 
 #ifdef CROSSOVER_STOP_POINTS
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <string>
 
 namespace crossover {
+namespace {
 
-void stop_point(std::string_view name) {
-  const char* wanted = std::getenv("CROSSOVER_STOP_AT");
-  if (wanted == nullptr) {
-    return;
-  }
-  std::string_view spec(wanted);
-  const auto colon = spec.rfind(':');
+// `NAME[#NTH]:ACTION`, which counts in `passed` how often the process has come by.
+void stop_where_wanted(std::string_view wanted, std::string_view name, std::atomic<int>& passed) {
+  const auto colon = wanted.rfind(':');
   if (colon == std::string_view::npos) {
     return;
   }
-  std::string_view point = spec.substr(0, colon);
+  std::string_view point = wanted.substr(0, colon);
   int nth = 1;
   if (const auto hash = point.find('#'); hash != std::string_view::npos) {
     nth = std::stoi(std::string(point.substr(hash + 1)));
     point = point.substr(0, hash);
   }
-  static std::atomic<int> passed{0};
-  if (point != name || ++passed != nth) {
+  if (point == name && ++passed == nth) {
+    std::raise(wanted.substr(colon + 1) == "stop" ? SIGSTOP : SIGKILL);
+  }
+}
+
+}  // namespace
+
+void stop_point(std::string_view name) {
+  const char* environment = std::getenv("CROSSOVER_STOP_AT");
+  if (environment == nullptr) {
     return;
   }
-  std::raise(spec.substr(colon + 1) == "stop" ? SIGSTOP : SIGKILL);
+  static std::array<std::atomic<int>, 4> passed{};
+  std::string_view rest(environment);
+  for (std::atomic<int>& counter : passed) {
+    const std::string_view wanted = rest.substr(0, rest.find(','));
+    stop_where_wanted(wanted, name, counter);
+    rest.remove_prefix(std::min(rest.size(), wanted.size() + 1));
+  }
 }
 
 }  // namespace crossover

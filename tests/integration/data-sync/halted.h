@@ -23,13 +23,15 @@ class Halted {
   /// Returns when the process has stopped at `point`; throws when it has ended before.
   Halted(const Place& place, std::vector<std::string> arguments, const std::string& point)
       : directory_(place.directory.path()) {
-    spawn(place, std::move(arguments), point);
-    int status = 0;
-    ::waitpid(pid_, &status, WUNTRACED);
-    if (!WIFSTOPPED(status)) {
-      pid_ = -1;
-      throw std::runtime_error("it never came by " + point + ": " + files::read(err()));
-    }
+    spawn(place, std::move(arguments), point + ":stop");
+    await_stop();
+  }
+  /// Goes on from there to a second point.
+  Halted(const Place& place, std::vector<std::string> arguments, const std::string& point,
+         const std::string& next_point)
+      : directory_(place.directory.path()) {
+    spawn(place, std::move(arguments), point + ":stop," + next_point + ":stop");
+    await_stop();
   }
   ~Halted() {
     if (pid_ > 0) {
@@ -40,18 +42,18 @@ class Halted {
   Halted(const Halted&) = delete;
   Halted& operator=(const Halted&) = delete;
 
+  /// Returns when the process has stopped at its (next) point; throws when it has ended before.
+  void await_stop() {
+    if (!WIFSTOPPED(next_status(WUNTRACED, std::chrono::seconds(60)))) {
+      pid_ = -1;
+      throw std::runtime_error("it ended before its stop point: " + files::read(err()));
+    }
+  }
   void wake() const { ::kill(pid_, SIGCONT); }
 
   /// Waits for its end, after `wake`. One that goes on for longer than `budget` has failed.
   process::Outcome end(Duration budget = std::chrono::seconds(60)) {
-    const auto deadline = std::chrono::steady_clock::now() + budget;
-    int status = 0;
-    while (::waitpid(pid_, &status, WNOHANG) == 0) {
-      if (std::chrono::steady_clock::now() > deadline) {
-        throw std::runtime_error("it hangs: " + files::read(err()));
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
+    const int status = next_status(0, budget);
     pid_ = -1;
     return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
             .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
@@ -65,15 +67,27 @@ class Halted {
   }
 
  private:
+  int next_status(int options, Duration budget) const {
+    const auto deadline = std::chrono::steady_clock::now() + budget;
+    int status = 0;
+    while (::waitpid(pid_, &status, options | WNOHANG) == 0) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        throw std::runtime_error("it hangs: " + files::read(err()));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return status;
+  }
+
   std::filesystem::path out() const { return directory_ / "out"; }
   std::filesystem::path err() const { return directory_ / "err"; }
 
-  void spawn(const Place& place, std::vector<std::string> arguments, const std::string& point) {
+  void spawn(const Place& place, std::vector<std::string> arguments, const std::string& points) {
     std::vector<std::string> argv = {"setpriv", "--pdeathsig", "KILL", "--", CROSSOVER_DATA_SYNC};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     argv.insert(argv.end(), {"--config", (directory_ / "crossover.yaml").string()});
     std::vector<std::string> environment = {
-        "CROSSOVER_STOP_AT=" + point + ":stop",
+        "CROSSOVER_STOP_AT=" + points,
         "TEST_PASSWORD=" + place.world.old_server.options().password.reveal()};
     for (char** entry = environ; *entry != nullptr; ++entry) {
       environment.emplace_back(*entry);

@@ -19,6 +19,9 @@ Run::Run(cli::TaskContext& context)
     client_ = resources::connect(context);
   }
   databases_ = std::make_unique<sync::ConfiguredDatabases>(old_side, new_side, endpoint_context());
+  if (context.verb() != "status") {
+    databases_->resolve();
+  }
 }
 
 kube::Client& Run::client() const {

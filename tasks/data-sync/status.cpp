@@ -49,21 +49,33 @@ SideStatus read(const Run& run, Side side) {
 
 }  // namespace
 
+// One database out of reach is when the other's state is asked for most.
 void status(Run& run) {
+  cli::Result& result = run.context().result();
   cli::Table table{.title = "Migration " + run.config().name,
                    .columns = {"side", "database", "phase", "gate", "capture", "log bytes",
                                "tables copied", "last drains into it"},
                    .rows = {}};
+  std::optional<Error> failed;
   for (const Side side : {Side::old_side, Side::new_side}) {
-    const SideStatus row =
-        with_context(fmt::format("{} database", sync::name(side)), [&] { return read(run, side); });
-    table.rows.push_back({std::string(sync::name(side)), run.at(side).describe(), row.phase,
-                          row.gate, row.capture, row.log_bytes, row.copied, row.drained});
-    run.context().result().set_report(
-        std::string(sync::name(side)),
-        {{"phase", row.phase}, {"gate", row.gate}, {"capture", row.capture == "yes"}});
+    const std::string side_name(sync::name(side));
+    SideStatus row{"unknown", "unknown", "unknown", "-", "-", {}};
+    try {
+      row = read(run, side);
+      result.set_report(
+          side_name, {{"phase", row.phase}, {"gate", row.gate}, {"capture", row.capture == "yes"}});
+    } catch (Error& error) {
+      run.context().stop().throw_if_requested();
+      result.add_check(side_name + " database", cli::CheckOutcome::fail, error.message());
+      failed = failed ? failed : error.add_context(side_name + " database");
+    }
+    table.rows.push_back({side_name, run.at(side).describe(), row.phase, row.gate, row.capture,
+                          row.log_bytes, row.copied, row.drained});
   }
-  run.context().result().add_table(std::move(table));
+  result.add_table(std::move(table));
+  if (failed) {
+    throw Error(*failed);
+  }
 }
 
 }  // namespace crossover::data_sync

@@ -58,6 +58,10 @@ Connections::Connections(cli::TaskContext& context) : context_(context) {
   const postgres::EndpointContext endpoint{client_.get(), context.namespace_name(),
                                            kube::in_cluster(), context.log()};
   databases_ = std::make_unique<sync::ConfiguredDatabases>(old_side, new_side, endpoint);
+  // The others are also for when one of them is gone.
+  if (context.verb() == "plan" || context.verb() == "switch") {
+    databases_->resolve();
+  }
 }
 
 Connections::~Connections() = default;

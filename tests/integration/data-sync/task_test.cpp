@@ -199,6 +199,13 @@ TEST_CASE("bad surroundings are said and nothing is touched") {
     const json failed = place.run(1, {"status"});
     CHECK(failed["error"]["message"].get<std::string>().starts_with(
         fmt::format("unable to connect to '127.0.0.1:{}/app': ", world.new_server.port())));
+    CHECK(failed["report"] ==
+          json{{"old", {{"phase", "none"}, {"gate", "absent"}, {"capture", false}}}});
+    CHECK(failed["tables"][0]["rows"] ==
+          json{{"old", fmt::format("127.0.0.1:{}/app", world.old_server.port()), "none", "absent",
+                "no", "0", "-", ""},
+               {"new", fmt::format("127.0.0.1:{}/app", world.new_server.port()), "unknown",
+                "unknown", "unknown", "-", "-", ""}});
     return;
   }
   postgres::Session old_side = world.old_db.open("test");

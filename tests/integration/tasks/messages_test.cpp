@@ -79,6 +79,24 @@ TEST_CASE_METHOD(Shop, "a Secret that is not there, or lacks a key", "[cluster]"
         "HINT: its keys are 'pasword'");
 }
 
+TEST_CASE_METHOD(Shop, "a Service of a database that is not there (yet, or any more)",
+                 "[cluster]") {
+  place.write("crossover.yaml",
+              fmt::format("name: shop\nnamespace: {}\napproval: none\ndatabases:\n"
+                          "  old: {{host: 127.0.0.1, port: {}, database: postgres, tls: {{mode: "
+                          "disable}}, credentials: {{user: postgres, passwordEnv: PASSWORD}}}}\n"
+                          "  new: {{service: shop-db, database: postgres, tls: {{mode: disable}}, "
+                          "credentials: {{user: postgres, passwordEnv: PASSWORD}}}}\n",
+                          cluster.ns(), old_server.port()));
+  for (const char* verb : {"preflight", "status"}) {
+    CHECK(place.refusal(3, CROSSOVER_DATA_SYNC, {verb}) ==
+          fmt::format("{}unable to read 'service/shop-db' in namespace '{}': it does not exist\n"
+                      "HINT: 'databases.new' names it: `db-provision apply` makes what is missing "
+                      "of the new database; what is there already has to be named as it is",
+                      std::string_view(verb) == "status" ? "new database: " : "", cluster.ns()));
+  }
+}
+
 TEST_CASE_METHOD(Shop, "a password that is wrong", "[cluster]") {
   place.environment.emplace_back("OLD_PASSWORD", "guess");
   configure("passwordEnv: OLD_PASSWORD");

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/stop_point.h"
 #include "kube/connect.h"
 #include "postgres/advisory_lock.h"
 #include "resources/step.h"
@@ -108,7 +109,7 @@ void Run::changing(const std::vector<sync::Side>& sides,
     }
     body(plan);
   };
-  const auto step = [&] {
+  recorded(sides, [&] {
     if (client_ && !context_.namespace_name().empty()) {
       resources::run_step(context_, *client_, make_plan, locked);
       return;
@@ -117,7 +118,20 @@ void Run::changing(const std::vector<sync::Side>& sides,
     if (context_.confirm(plan)) {
       locked(plan);
     }
-  };
+  });
+}
+
+void Run::beside(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
+                 const std::function<void(const cli::Plan&)>& body) {
+  recorded(sides, [&] {
+    const cli::Plan plan = make_plan();
+    if (context_.confirm(plan)) {
+      body(plan);
+    }
+  });
+}
+
+void Run::recorded(const std::vector<sync::Side>& sides, const std::function<void()>& step) {
   try {
     step();
   } catch (const Error& error) {
@@ -126,6 +140,7 @@ void Run::changing(const std::vector<sync::Side>& sides,
     }
     throw;
   }
+  stop_point("step-done");
   if (context_.result().changed()) {
     record(sides, "done", {});
   }

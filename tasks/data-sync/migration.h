@@ -48,12 +48,17 @@ class Run {
   /// databases and the cluster. `sides`: those whose databases must be there.
   void changing(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
                 const std::function<void(const cli::Plan&)>& body);
+  /// The same without Lease and locks: for what helps a run that holds them.
+  void beside(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
+              const std::function<void(const cli::Plan&)>& body);
   /// An entry of this run in the evidence of those databases that know the migration. `changing`
   /// makes it itself, but for a run that has changed nothing.
   void record(const std::vector<sync::Side>& sides, std::string_view outcome,
               const std::string& detail) const;
 
  private:
+  void recorded(const std::vector<sync::Side>& sides, const std::function<void()>& step);
+
   cli::TaskContext& context_;
   mutable std::unique_ptr<kube::Client> client_;
   std::unique_ptr<sync::ConfiguredDatabases> databases_;

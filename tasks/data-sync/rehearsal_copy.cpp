@@ -28,11 +28,14 @@ class Copy {
   std::vector<sync::SyncedTable> run() {
     const cli::TaskContext& context = run_.context();
     context.phase("rehearsal_schema", [&] { make_schema(); });
+    stop_point("rehearse-schema");
     read_structure();
     context.phase("rehearsal_copy", [&] { copy_rows(); });
     stop_point("rehearse-copied");
     set_sequences();
+    stop_point("rehearse-sequences");
     refresh_views();
+    stop_point("rehearse-views");
     drop_state();
     return tables_;
   }
@@ -90,6 +93,7 @@ class Copy {
     sync::install_state(target, run_.config().name, Side::new_side, token);
     sync::record_tables(target, tables_);
     sync::take_owner(target, owner);
+    stop_point("rehearse-state");
     const sync::CopyContext surroundings{context.clock(), context.stop(), context.log(),
                                          context.progress()};
     const sync::CopyReport report =

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/stop_point.h"
 #include "cutover/rehearsal_entry.h"
 #include "postgres/quote.h"
 
@@ -124,6 +125,7 @@ void RehearsalDatabase::create() const {
                             quote_identifier(session.options().user)))
         .set_sqlstate(error.sqlstate());
   }
+  stop_point("rehearse-database");
   copy_settings(session, name_);
   copy_rights(session, name_);
 }

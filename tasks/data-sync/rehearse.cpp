@@ -89,11 +89,13 @@ class Rehearsal {
     stop_point("rehearse-created");
     tables_ = copy_for_rehearsal(run_, database_.database());
     note_writes(database_.database(), tables_);
+    stop_point("rehearse-noted");
     context_.phase("rehearsal_api", [&] { api_.bring_up(); });
     stop_point("rehearse-ready");
     context_.phase("rehearsal_checks", [&] { call(); });
     stop_point("rehearse-called");
     context_.phase("rehearsal_proof", [&] { prove(); });
+    stop_point("rehearse-proved");
   }
 
   void call() {
@@ -173,6 +175,7 @@ class Rehearsal {
   void drop_at_end() {
     const StopRequest none;
     context_.phase("rehearsal_drop", [&] { drop(none); });
+    stop_point("rehearse-dropped");
   }
 
   void drop_after_failure() {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/stop_point.h"
 #include "data-sync/plan.h"
 #include "data-sync/rehearse.h"
 #include "files/files.h"
@@ -87,6 +88,7 @@ void export_evidence(const Run& run, const std::vector<Side>& sides) {
   }
   try {
     files::write_atomically(file, document.dump(2) + "\n");
+    stop_point("evidence-exported");
   } catch (Error& error) {
     error.set_hint("nothing was removed; give another place with --evidence-file");
     throw;
@@ -156,6 +158,7 @@ void finish(Run& run) {
           session.batch(
               "DELETE FROM crossover.position; UPDATE crossover.synced_table SET copied = false");
           transaction.commit();
+          stop_point("finish-committed");
           changed(run, side, "positions");
         }
       });

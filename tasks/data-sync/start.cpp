@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "data-sync/join.h"
 #include "data-sync/plan.h"
 #include "data-sync/preflight.h"
 #include "postgres/server_identity.h"
@@ -155,6 +156,7 @@ class Starter {
         changed("state", side, "created");
       }
       sync::record_tables(session, recorded_);
+      stop_point("start-recorded");
     }
     apply_token_ = apply_token;
     stop_point("start-state");
@@ -204,6 +206,7 @@ class Starter {
       sync::take_owner(session, owner_);
       sync::take_drainer(session, owner_);
       sync::forget_verification(session, direction_);
+      stop_point("start-owned");
     }
   }
 
@@ -222,6 +225,7 @@ class Starter {
     for (const Side side : {Side::old_side, Side::new_side}) {
       postgres::Session session = run_.at(side).open("start");
       sync::set_phase(session, owner_, "copying");
+      stop_point("start-copying");
     }
     const cli::TaskContext& context = run_.context();
     const auto start = context.clock().now();
@@ -239,6 +243,7 @@ class Starter {
     stop_point("start-copied");
     sync::analyze_tables(run_.at(sync::target(direction_)), apply_token_, recorded_,
                          surroundings());
+    stop_point("start-analyzed");
     changed("rows", sync::target(direction_), fmt::format("copied {} tables", report.tables));
   }
 
@@ -261,6 +266,7 @@ class Starter {
     sync::require_owner(target, owner_);
     sync::start_position(source, target, direction_, recorded_);
     transaction.commit();
+    stop_point("start-moved");
     changed("position", sync::target(direction_), "moved to the new timeline");
   }
 
@@ -302,6 +308,7 @@ class Starter {
         sync::take_owner(session, token);
         sync::set_plan(session, token, hash);
         sync::set_phase(session, token, "following");
+        stop_point("start-finished");
       }
     }
   }
@@ -338,9 +345,19 @@ void start(Run& run) {
   const Direction direction =
       run.context().options().flag("reverse") ? Direction::reverse : Direction::forward;
   Starter starter(run, direction);
+  const std::vector<Side> both = {Side::old_side, Side::new_side};
+  if (run.context().options().flag("join")) {
+    Joiner joiner(run, direction);
+    // Not planned before: an empty new database would be looked through while it is being filled.
+    const auto plan = [&] {
+      joiner.await_copy();
+      return starter.plan();
+    };
+    run.beside(both, plan, [&](const cli::Plan&) { joiner.copy(); });
+    return;
+  }
   run.changing(
-      {Side::old_side, Side::new_side}, [&] { return starter.plan(); },
-      [&](const cli::Plan& plan) { starter.apply(plan); });
+      both, [&] { return starter.plan(); }, [&](const cli::Plan& plan) { starter.apply(plan); });
 }
 
 }  // namespace crossover::data_sync

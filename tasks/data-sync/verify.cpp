@@ -242,7 +242,9 @@ void verify(Run& run) {
       context.options().flag("reverse") ? Direction::reverse : Direction::forward;
   CommonPoint point(run, direction);
   Comparison(run, direction, point).compare();
+  stop_point("verify-compared");
   remember(run, direction, point, !context.result().failed_checks());
+  stop_point("verify-recorded");
   context.result().throw_if_check_failed("verify", run.config().name);
 }
 

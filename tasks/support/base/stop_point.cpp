@@ -1,6 +1,8 @@
 #include "base/stop_point.h"
 
 #ifdef CROSSOVER_STOP_POINTS
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -23,7 +25,10 @@ void stop_where_wanted(std::string_view wanted, std::string_view name, std::atom
     nth = std::stoi(std::string(point.substr(hash + 1)));
     point = point.substr(0, hash);
   }
-  if (point == name && ++passed == nth) {
+  if (point == "*") {
+    const std::string line = "stop point " + std::string(name) + "\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  } else if (point == name && ++passed == nth) {
     std::raise(wanted.substr(colon + 1) == "stop" ? SIGSTOP : SIGKILL);
   }
 }

@@ -162,6 +162,7 @@ void disarm(Session& session, const std::vector<SyncedTable>& tables, Log& log) 
   try {
     for (const SyncedTable& table : tables) {
       session.batch(disarm_capture_sql(table));
+      stop_point("capture-function-disarmed");
     }
   } catch (const Error& error) {
     if (error.sqlstate() != postgres::sqlstate::disk_full) {
@@ -188,6 +189,7 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
     return 0;
   }
   name_capture(session, {});
+  stop_point("capture-unnamed");
   lower_deadlock_timeout(session);
   for (const SyncedTable& table : tables) {
     // Under triggers that stand, too: a removal that was killed has left functions that do nothing.
@@ -202,6 +204,7 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
     stop_point("capture-installed");
   }
   name_capture(session, new_token());
+  stop_point("capture-named");
   return static_cast<int>(tables.size());
 }
 
@@ -209,6 +212,7 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
                  const Secret& apply_token, bool closed, const InstallContext& context) {
   lower_deadlock_timeout(session);
   session.batch(create_gate_function_sql());
+  stop_point("gate-function-created");
   int changed = 0;
   for (const SyncedTable& table : tables) {
     if (complete(session, {table}, gate_trigger, 1)) {
@@ -229,6 +233,7 @@ int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
                    const InstallContext& context) {
   lower_deadlock_timeout(session);
   name_capture(session, {});
+  stop_point("capture-unnamed");
   const Rows there = session.query(
       "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND starts_with(tgname::text, $1)",
       {std::string(capture_prefix)});
@@ -248,6 +253,7 @@ int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
   }
   for (const SyncedTable& table : tables) {
     session.batch(drop_capture_sql(table));
+    stop_point("capture-dropped");
   }
   return changed;
 }
@@ -266,8 +272,10 @@ int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
     }
     change_table(session, table, lock_to_drop, context, "remove the gate", sql);
     ++changed;
+    stop_point("gate-removed");
   }
   session.batch("DROP FUNCTION IF EXISTS crossover.refuse()");
+  stop_point("gate-function-dropped");
   return changed;
 }
 
@@ -279,7 +287,8 @@ bool drop_state(Session& session) {
   Transaction transaction(session);
   session.batch(
       "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
-      "crossover.kept_row, crossover.saved_row, crossover.synced_table, crossover.migration");
+      "crossover.copy_piece, crossover.kept_row, crossover.saved_row, crossover.synced_table, "
+      "crossover.migration");
   try {
     session.batch("DROP SCHEMA crossover");
   } catch (const Error& error) {
@@ -290,6 +299,7 @@ bool drop_state(Session& session) {
         .set_sqlstate(error.sqlstate());
   }
   transaction.commit();
+  stop_point("state-dropped");
   return true;
 }
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <deque>
+#include <mutex>
 #include <set>
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "sync/copy_pieces.h"
 #include "sync/copy_plan.h"
 #include "sync/gate.h"
 #include "sync/state.h"
@@ -45,42 +47,38 @@ struct Measured {
   std::uint64_t pages = 0;
 };
 
-/// A table that several workers copy, in a snapshot that this transaction keeps.
+/// A table whose ranges are read in a snapshot that this transaction keeps.
 class SplitTable {
  public:
-  SplitTable(const Database& source, const SyncedTable& table, std::size_t ranges)
-      : session_(source.open("copy")),
+  SplitTable(const Database& source, const SyncedTable& table)
+      : table_(table),
+        session_(source.open("copy")),
         reading_(session_, postgres::one_snapshot),
         snapshot_(take_snapshot(session_, table)),
-        exported_(session_.query("SELECT pg_export_snapshot()").text(0, 0)),
-        left_(ranges) {}
+        exported_(session_.query("SELECT pg_export_snapshot()").text(0, 0)) {}
 
+  const SyncedTable& table() const { return table_; }
   /// As txid_snapshot, and for SET TRANSACTION SNAPSHOT.
   const std::string& snapshot() const { return snapshot_; }
   const std::string& exported() const { return exported_; }
-  std::uint64_t rows() const { return rows_; }
-  /// One range more is there, with so many rows. Returns whether it was the last.
-  bool done(std::uint64_t rows) {
-    rows_ += rows;
-    return --left_ == 0;
+  /// All ranges are there.
+  void end() {
+    reading_.commit();
+    ended_ = true;
   }
-  void end() { reading_.commit(); }
+  bool ended() const { return ended_; }
 
  private:
+  const SyncedTable& table_;
   Session session_;
   Transaction reading_;
   std::string snapshot_;
   std::string exported_;
-  std::atomic<std::size_t> left_;
-  std::atomic<std::uint64_t> rows_{0};
+  bool ended_ = false;
 };
 
-/// What one worker does at a time: a table, or a range of a split one.
-struct Piece {
-  const SyncedTable* table;
-  SplitTable* split = nullptr;
-  PageRange range;
-};
+/// How often it is looked whether others have done, or given back, what they are at.
+constexpr std::chrono::milliseconds between_claims{50};
 
 class Copy {
  public:
@@ -108,10 +106,16 @@ class Copy {
     }
     if (!measured.empty()) {
       team_.context.progress.start(fmt::format("copy of {} tables", measured.size()), rows, "rows");
-      copy(cut(std::move(measured)));
+      const std::uint64_t count = measured.size();
+      publish_pieces(copiers_[0].target(), team_.owner, cut(std::move(measured)));
+      stop_point("copy-published");
+      copy(tables);
       team_.context.progress.finish();
+      const CopySize size = copied_size(copiers_[0].target());
+      forget_pieces(copiers_[0].target(), team_.owner);
+      return {count, size.rows, size.bytes};
     }
-    return {team_.tables, team_.rows, team_.bytes};
+    return {};
   }
 
  private:
@@ -163,7 +167,7 @@ class Copy {
 
   // Splitting costs something, so only that is split which one worker would still be at when the
   // others have done all else.
-  std::vector<Piece> cut(std::vector<Measured> tables) {
+  std::vector<CopyPiece> cut(std::vector<Measured> tables) {
     std::stable_sort(tables.begin(), tables.end(),
                      [](const Measured& a, const Measured& b) { return a.pages > b.pages; });
     std::uint64_t pages = 0;
@@ -171,52 +175,55 @@ class Copy {
       pages += table.pages;
     }
     const bool can_split = copiers_.front().source().server_version() >= reads_page_ranges;
-    std::vector<Piece> pieces;
+    std::vector<CopyPiece> pieces;
     for (const Measured& measured : tables) {
       const SyncedTable& table = *measured.table;
       if (can_split && table.policy == Policy::replace &&
           measured.pages > std::max(options_.pages_per_range, pages / workers())) {
         with_context(fmt::format("table {}", table.table.text()), [&] {
-          const auto ranges = split(measured.relations, options_.pages_per_range);
-          SplitTable& shared = splits_.emplace_back(source_, table, ranges.size());
+          const SplitTable& shared = splits_.emplace_back(source_, table);
           copiers_.front().clear(table);
-          for (const PageRange& range : ranges) {
-            pieces.push_back({&table, &shared, range});
+          for (PageRange& range : split(measured.relations, options_.pages_per_range)) {
+            pieces.push_back(
+                {.table_id = table.id, .range = std::move(range), .exported = shared.exported()});
           }
         });
       } else {
-        pieces.push_back({&table, nullptr, {}});
+        pieces.push_back({.table_id = table.id});
       }
     }
     return pieces;
   }
 
-  void copy(const std::vector<Piece>& pieces) {
-    std::atomic<std::size_t> next{0};
+  void copy(const std::vector<SyncedTable>& tables) {
     run_parallel(workers(), [&](unsigned worker, const GivenUp& given_up) {
+      TableCopier& copier = copiers_[worker];
       while (!given_up) {
-        const std::size_t index = next++;
-        if (index >= pieces.size()) {
+        team_.context.stop.throw_if_requested();
+        const bool found = copier.copy_next(tables, given_up).has_value();
+        mark_split_tables(copier);
+        if (found) {
+          continue;
+        }
+        if (!pieces_left(copier.target())) {
           return;
         }
-        team_.context.stop.throw_if_requested();
-        const Piece& piece = pieces[index];
-        with_context(fmt::format("table {}", piece.table->table.text()),
-                     [&] { copy(piece, copiers_[worker], given_up); });
+        team_.context.clock.sleep(between_claims);
       }
     });
+    mark_split_tables(copiers_[0]);
   }
 
-  static void copy(const Piece& piece, TableCopier& copier, const GivenUp& given_up) {
-    if (piece.split == nullptr) {
-      copier.copy(*piece.table, given_up);
-      return;
-    }
-    SplitTable& split = *piece.split;
-    if (split.done(copier.copy_range(*piece.table, piece.range, split.exported(), given_up))) {
-      stop_point("copy-loaded");
-      copier.mark(*piece.table, split.rows(), split.snapshot());
-      split.end();
+  // Those whose last range is there, whoever has copied it.
+  void mark_split_tables(TableCopier& copier) {
+    const std::lock_guard lock(splits_mutex_);
+    for (SplitTable& split : splits_) {
+      if (!split.ended() && !pieces_left(copier.target(), split.table().id)) {
+        stop_point("copy-ranges-loaded");
+        copier.mark(split.table(), copied_size(copier.target(), split.table().id).rows,
+                    split.snapshot());
+        split.end();
+      }
     }
   }
 
@@ -227,6 +234,7 @@ class Copy {
   CopyTeam team_;
   // Neither may be moved while it is used.
   std::deque<TableCopier> copiers_;
+  std::mutex splits_mutex_;
   std::deque<SplitTable> splits_;
 };
 
@@ -237,6 +245,20 @@ CopyReport copy_tables(const Databases& databases, Direction direction,
                        std::string_view owner, const CopyOptions& options,
                        const CopyContext& context) {
   return Copy(databases, direction, apply_token, owner, options, context).run(tables);
+}
+
+CopyReport join_copy(const Databases& databases, Direction direction,
+                     const std::vector<SyncedTable>& tables, const Secret& apply_token,
+                     std::string_view owner, const CopyOptions& options, const CopyContext& context,
+                     const std::function<bool(postgres::Session&)>& led) {
+  CopyTeam team(context, owner, options.bytes_per_second);
+  run_parallel(std::max(1U, options.workers), [&](unsigned, const GivenUp& given_up) {
+    TableCopier copier(databases, direction, apply_token, team);
+    while (!given_up && led(copier.target()) && copier.copy_next(tables, given_up)) {
+      context.stop.throw_if_requested();
+    }
+  });
+  return {team.tables, team.rows, team.bytes};
 }
 
 void analyze_tables(const Database& target, const Secret& apply_token,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -21,8 +22,9 @@ struct CopyOptions {
   std::uint64_t pages_per_range = 2048;
 };
 
+/// Of a run and those that have joined it; of one that has joined: what it has copied itself.
 struct CopyReport {
-  std::uint64_t tables = 0;  ///< copied by this run; those of an earlier run are not copied again
+  std::uint64_t tables = 0;  ///< those of an earlier run are not copied again
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
 };
@@ -43,13 +45,24 @@ struct CopyContext {
 /// tables, whose ranges of pages are a transaction each: what a lost run leaves of them is deleted
 /// before they are copied again. So a lost run costs the tables that it was at. The target's own
 /// rows go first, by one TRUNCATE of all tables where nothing outside of them references them, else
-/// by DELETE; `merge` tables keep rows that the source has not. Fenced by `owner`; throws
-/// Error{locked} when it is not the owner any more, and Error{precondition} when the service lives
-/// on the target.
+/// by DELETE; `merge` tables keep rows that the source has not. What is to be done is listed in the
+/// target (copy_pieces.h), so that other processes can join; returns when all of it is done, by
+/// whomever. Fenced by `owner`; throws Error{locked} when it is not the owner any more, and
+/// Error{precondition} when the service lives on the target.
 CopyReport copy_tables(const Databases& databases, Direction direction,
                        const std::vector<SyncedTable>& tables, const Secret& apply_token,
                        std::string_view owner, const CopyOptions& options,
                        const CopyContext& context);
+
+/// Helps the copy of `owner`, which another process makes and has listed, until nothing of it is
+/// free any more; pieces that others are at are theirs, or the owner's when they are lost.
+/// `led` gets a session to the target and says whether that process is still there; it is called
+/// before each piece, from several threads. Without it none is begun any more: whoever goes on with
+/// the copy must not wait for more than what is under way. Fenced as copy_tables.
+CopyReport join_copy(const Databases& databases, Direction direction,
+                     const std::vector<SyncedTable>& tables, const Secret& apply_token,
+                     std::string_view owner, const CopyOptions& options, const CopyContext& context,
+                     const std::function<bool(postgres::Session&)>& led);
 
 /// Updates the planner's statistics and the materialised views of the target, which an import
 /// leaves stale.

@@ -50,6 +50,20 @@ CREATE TABLE IF NOT EXISTS crossover.synced_table (
   copied_rows bigint,
   start_snapshot txid_snapshot,
   UNIQUE (schema_name, table_name));
+CREATE TABLE IF NOT EXISTS crossover.copy_piece (
+  id bigint PRIMARY KEY,
+  owner text NOT NULL,
+  table_id integer NOT NULL,
+  relation_schema text,
+  relation_name text,
+  first_page bigint,
+  end_page bigint,
+  exported text NOT NULL,
+  done boolean NOT NULL DEFAULT false,
+  copied_rows bigint NOT NULL DEFAULT 0,
+  copied_bytes bigint NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS copy_piece_left ON crossover.copy_piece (id) WHERE NOT done;
+CREATE INDEX IF NOT EXISTS copy_piece_of_table ON crossover.copy_piece (table_id) WHERE NOT done;
 CREATE TABLE IF NOT EXISTS crossover.kept_row (
   table_id integer NOT NULL,
   key text[] NOT NULL,

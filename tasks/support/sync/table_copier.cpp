@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "base/error.h"
@@ -23,6 +25,16 @@ constexpr std::uint64_t bytes_between_looks = std::uint64_t{64} << 10U;
 // A target that stands still for a while (a checkpoint, a disk that has used up its credit) makes
 // us stand still, and so the source: neither is lost yet.
 constexpr std::chrono::seconds standstill{60};
+
+const SyncedTable& table_of(const CopyPiece& piece, const std::vector<SyncedTable>& tables) {
+  const auto found = std::find_if(tables.begin(), tables.end(), [&](const SyncedTable& table) {
+    return table.id == piece.table_id;
+  });
+  if (found == tables.end()) {
+    throw std::logic_error("a piece of a copy is of no table of the migration");
+  }
+  return *found;
+}
 
 }  // namespace
 
@@ -53,20 +65,41 @@ TableCopier::TableCopier(const Databases& databases, Direction direction, const 
   source_.batch(fmt::format("SET tcp_user_timeout = '{}s'", standstill.count()));
 }
 
-void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
-  Transaction reading(source_, postgres::one_snapshot);
-  const std::string snapshot = take_snapshot(source_, table);
+std::optional<CopyPiece> TableCopier::copy_next(const std::vector<SyncedTable>& tables,
+                                                const GivenUp& given_up) {
   Transaction writing(target_);
   require_owner(target_, team_.owner);
-  const std::uint64_t rows =
+  std::optional<CopyPiece> piece = claim_piece(target_, team_.owner);
+  if (!piece) {
+    return piece;
+  }
+  stop_point("copy-claimed");
+  const SyncedTable& table = table_of(*piece, tables);
+  with_context(fmt::format("table {}", table.table.text()), [&] {
+    if (piece->range) {
+      copy_range(table, *piece, writing, given_up);
+    } else {
+      copy_table(table, *piece, writing, given_up);
+    }
+  });
+  return piece;
+}
+
+void TableCopier::copy_table(const SyncedTable& table, const CopyPiece& piece, Transaction& writing,
+                             const GivenUp& given_up) {
+  Transaction reading(source_, postgres::one_snapshot);
+  const std::string snapshot = take_snapshot(source_, table);
+  const CopySize size =
       table.policy == Policy::merge ? merge(table, given_up) : replace(table, given_up);
   require_not_live(target_, side_);
   stop_point("copy-loaded");
-  record(table, rows, snapshot);
+  mark_done(target_, piece, size);
+  record(table, size.rows, snapshot);
   reading.commit();
   flush_wal(source_);
   writing.commit();
   stop_point("copy-committed");
+  team_.rows += size.rows;
 }
 
 void TableCopier::clear(const SyncedTable& table) {
@@ -77,19 +110,20 @@ void TableCopier::clear(const SyncedTable& table) {
   writing.commit();
 }
 
-std::uint64_t TableCopier::copy_range(const SyncedTable& table, const PageRange& range,
-                                      const std::string& exported, const GivenUp& given_up) {
+void TableCopier::copy_range(const SyncedTable& table, const CopyPiece& piece, Transaction& writing,
+                             const GivenUp& given_up) {
   Transaction reading(source_, postgres::one_snapshot);
-  source_.batch(fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(exported)));
-  Transaction writing(target_);
-  require_owner(target_, team_.owner);
-  const std::uint64_t rows =
-      pipe(table, copy_range_sql(table, range), copy_in_sql(table), given_up);
+  source_.batch(
+      fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(piece.exported)));
+  const CopySize size =
+      pipe(table, copy_range_sql(table, *piece.range), copy_in_sql(table), given_up);
   require_not_live(target_, side_);
+  stop_point("copy-range-loaded");
+  mark_done(target_, piece, size);
   writing.commit();
   stop_point("copy-range-committed");
   reading.commit();
-  return rows;
+  team_.rows += size.rows;
 }
 
 void TableCopier::mark(const SyncedTable& table, std::uint64_t rows, const std::string& snapshot) {
@@ -98,7 +132,7 @@ void TableCopier::mark(const SyncedTable& table, std::uint64_t rows, const std::
   record(table, rows, snapshot);
   flush_wal(source_);
   writing.commit();
-  stop_point("copy-committed");
+  stop_point("copy-marked");
 }
 
 void TableCopier::record(const SyncedTable& table, std::uint64_t rows,
@@ -107,17 +141,16 @@ void TableCopier::record(const SyncedTable& table, std::uint64_t rows,
       "UPDATE crossover.synced_table SET copied = true, copied_rows = $2::bigint, "
       "start_snapshot = $3::txid_snapshot WHERE id = $1::int",
       {std::to_string(table.id), std::to_string(rows), snapshot});
-  team_.rows += rows;
   ++team_.tables;
   team_.context.log.debug("{}: {} rows copied", table.table.text(), rows);
 }
 
-std::uint64_t TableCopier::replace(const SyncedTable& table, const GivenUp& given_up) {
+CopySize TableCopier::replace(const SyncedTable& table, const GivenUp& given_up) {
   target_.batch(delete_carried_sql(table));
   return pipe(table, copy_all_rows_sql(table), copy_in_sql(table), given_up);
 }
 
-std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_up) {
+CopySize TableCopier::merge(const SyncedTable& table, const GivenUp& given_up) {
   if (copied_before(table)) {
     target_.batch(delete_carried_sql(table));  // else they would pass for the target's own
   }
@@ -125,7 +158,7 @@ std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_
   target_.batch(
       fmt::format("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
                   rows, column_list(table), table.table.quoted()));
-  const std::uint64_t count =
+  const CopySize size =
       pipe(table, copy_all_rows_sql(table),
            fmt::format("COPY pg_temp.{} ({}) FROM STDIN", rows, column_list(table)), given_up);
   target_.batch(fmt::format("ANALYZE pg_temp.{}", rows));
@@ -143,7 +176,7 @@ std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_
       "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {0};\n"
       "INSERT INTO {0} ({5}) OVERRIDING SYSTEM VALUE SELECT {5} FROM pg_temp.{1};",
       table.table.quoted(), rows, match, table.id, key, column_list(table)));
-  return count;
+  return size;
 }
 
 bool TableCopier::copied_before(const SyncedTable& table) {
@@ -153,8 +186,8 @@ bool TableCopier::copied_before(const SyncedTable& table) {
       .boolean(0, 0);
 }
 
-std::uint64_t TableCopier::pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,
-                                const GivenUp& given_up) {
+CopySize TableCopier::pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,
+                           const GivenUp& given_up) {
   if (binary_safe(table)) {
     out_sql += " WITH (FORMAT binary)";
     in_sql += " WITH (FORMAT binary)";
@@ -163,10 +196,11 @@ std::uint64_t TableCopier::pipe(const SyncedTable& table, std::string out_sql, s
   postgres::CopyIn in = target_.copy_in(in_sql, standstill);
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
+  CopySize size;
   const auto report = [&] {
     team_.context.progress.add(std::exchange(rows, 0));
     team_.throttle.passed(bytes);
-    team_.bytes += std::exchange(bytes, 0);
+    size.bytes += std::exchange(bytes, 0);
   };
   for (std::string_view row; out.read(row);) {
     in.write(row);
@@ -180,7 +214,9 @@ std::uint64_t TableCopier::pipe(const SyncedTable& table, std::string out_sql, s
     }
   }
   report();
-  return in.finish();
+  team_.bytes += size.bytes;
+  size.rows = in.finish();
+  return size;
 }
 
 }  // namespace crossover::sync

@@ -1,14 +1,14 @@
 #pragma once
 
 #include <atomic>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/parallel.h"
 #include "sync/copy.h"
-#include "sync/copy_plan.h"
+#include "sync/copy_pieces.h"
 
 namespace crossover::sync {
 
@@ -27,7 +27,7 @@ class Throttle {
   std::atomic<std::uint64_t> sent_{0};
 };
 
-/// What the workers of one copy share. Thread-safe.
+/// What the workers of one process share. Thread-safe.
 struct CopyTeam {
   CopyTeam(const CopyContext& surroundings, std::string_view owner_token,
            std::uint64_t bytes_per_second)
@@ -57,23 +57,26 @@ class TableCopier {
   /// The target's.
   Side side() const { return side_; }
 
-  /// A table in one transaction on either side, marked in that of its rows.
-  void copy(const SyncedTable& table, const GivenUp& given_up);
+  /// Claims a piece of the copy and brings it, in one transaction on either side. A table that is
+  /// a piece is marked in that of its rows. Returns nothing where no piece is free.
+  std::optional<CopyPiece> copy_next(const std::vector<SyncedTable>& tables,
+                                     const GivenUp& given_up);
 
   /// Removes what the target holds of a table that several workers are going to copy.
   void clear(const SyncedTable& table);
-  /// One range, in a transaction of its own on either side, read in the `exported` snapshot of
-  /// another session. Returns its rows.
-  std::uint64_t copy_range(const SyncedTable& table, const PageRange& range,
-                           const std::string& exported, const GivenUp& given_up);
-  /// Marks a table as copied, with the snapshot that its first drain starts from.
+  /// Marks a table whose ranges are all there as copied, with the snapshot that its first drain
+  /// starts from.
   void mark(const SyncedTable& table, std::uint64_t rows, const std::string& snapshot);
 
  private:
-  std::uint64_t replace(const SyncedTable& table, const GivenUp& given_up);
-  std::uint64_t merge(const SyncedTable& table, const GivenUp& given_up);
-  std::uint64_t pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,
-                     const GivenUp& given_up);
+  void copy_table(const SyncedTable& table, const CopyPiece& piece, postgres::Transaction& writing,
+                  const GivenUp& given_up);
+  void copy_range(const SyncedTable& table, const CopyPiece& piece, postgres::Transaction& writing,
+                  const GivenUp& given_up);
+  CopySize replace(const SyncedTable& table, const GivenUp& given_up);
+  CopySize merge(const SyncedTable& table, const GivenUp& given_up);
+  CopySize pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,
+                const GivenUp& given_up);
   void record(const SyncedTable& table, std::uint64_t rows, const std::string& snapshot);
 
   bool copied_before(const SyncedTable& table);

@@ -33,6 +33,7 @@ struct Moment {
   std::string point;
 };
 
+const Moment closing{{"start"}, "gate-installed#2"};  // of the new side's gates
 const Moment installing{{"start"}, "capture-installed#2"};
 const Moment copying{{"start"}, "copy-loaded#2"};
 const Moment following{{"follow"}, "drain-read#2"};
@@ -96,11 +97,18 @@ struct HalfOpen {
 }  // namespace
 
 TEST_CASE("a half-open connection ends a step in time, and the next run goes on") {
+  using Moments = std::vector<std::pair<Moment, Side>>;
+  const auto moments = GENERATE(Moments{{verifying, Side::new_side},
+                                        {following, Side::old_side},
+                                        {copying, Side::old_side},
+                                        {copying, Side::new_side},
+                                        {installing, Side::old_side}},
+                                Moments{{following, Side::new_side},
+                                        {closing, Side::new_side},
+                                        {installing, Side::new_side},
+                                        {verifying, Side::old_side}});
   std::vector<std::unique_ptr<HalfOpen>> trials;  // which wait for the kernel side by side
-  for (const auto& [moment, side] :
-       {std::pair(verifying, Side::new_side), std::pair(following, Side::old_side),
-        std::pair(copying, Side::old_side), std::pair(copying, Side::new_side),
-        std::pair(installing, Side::old_side)}) {
+  for (const auto& [moment, side] : moments) {
     trials.push_back(std::make_unique<HalfOpen>(moment, side));
   }
   for (const auto& trial : trials) {
@@ -167,6 +175,18 @@ TEST_CASE("a commit whose answer was lost is neither repeated nor forgotten") {
     place.run(0, {"abort"});
     empty_new_side(behind.world);
   }
+}
+
+TEST_CASE("over a long way every step ends as over a short one") {
+  Behind behind;
+  for (TcpProxy* network : {&behind.old_network, &behind.new_network}) {
+    network->set_delay(std::chrono::milliseconds(10));
+  }
+  Writers writers(behind.world.old_server, 2);
+  behind.place.run(0, {"start"});
+  behind.place.run(0, {"verify"});
+  carry_the_rest(behind.place, writers);
+  behind.place.run(0, {"abort"});
 }
 
 // To the kernel an end that takes nothing in for long is a lost one, with tcp_user_timeout set.

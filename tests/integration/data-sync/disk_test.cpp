@@ -23,10 +23,41 @@ struct OnSmallDisk {
   Place place{world};
 };
 
-void write_much(World& world) {
+/// Both servers, one of them with its WAL on a disk of its own.
+struct WalOnSmallDisk {
+  explicit WalOnSmallDisk(Side side)
+      : server(side == Side::old_side ? world.old_server : world.new_server) {
+    server.set("wal_recycle", "off");
+    disk.take_wal(server);
+  }
+  /// The server has to go when its present segment of 16 MiB is full, and can't come again.
+  void make_room() {
+    server.wait_for_end();
+    disk.free();
+    server.start();
+  }
+  /// The step fails with the server, and says how to go on.
+  void expect_lost(const process::Outcome& outcome) const {
+    const json failed = place.result(1, outcome)["error"];
+    CHECK(failed["message"] ==
+          fmt::format("unable to run a statement on '127.0.0.1:{}/app': server closed the "
+                      "connection unexpectedly",
+                      server.port()));
+    CHECK(failed.value("hint", "") ==
+          "run the same command again when both databases answer: it goes on from where it was");
+    CHECK(failed.value("sqlstate", "") == "08006");
+  }
+  SmallDisk disk{disk_size};
+  World world{15, 17};
+  Place place{world};
+  PostgresServer& server;
+};
+
+void write_much(World& world, int rows = 5000) {
   world.old_server.connect("app").batch(
-      "INSERT INTO public.event (token, role_id, body) SELECT 'large ' || i, 1, "
-      "to_jsonb(repeat('x', 1000)) FROM generate_series(1, 5000) i");
+      fmt::format("INSERT INTO public.event (token, role_id, body) SELECT 'large ' || i, 1, "
+                  "to_jsonb(repeat('x', 1000)) FROM generate_series(1, {}) i",
+                  rows));
 }
 
 void expect_full(const json& result, const PostgresServer& server) {
@@ -113,4 +144,42 @@ TEST_CASE("on a source's full disk the service gets back by abort what capture t
   Writers writers(small.world.old_server, 2);
   small.place.run(0, {"start"});
   carry_the_rest(small.place, writers);
+}
+
+TEST_CASE("a target that has no room for its WAL is copied to when it is back") {
+  WalOnSmallDisk small(Side::new_side);
+  small.place.configure("  workers: 1\n");
+  write_much(small.world, 20000);
+  Writers writers(small.world.old_server, 2);
+  Halted step(small.place, {"start"}, "copy-truncated");
+  small.disk.fill();
+  small.expect_lost(step.go_on());
+  small.make_room();
+  small.place.run(0, {"start"});
+  carry_the_rest(small.place, writers);
+}
+
+TEST_CASE("a target that has no room for the WAL of a drain gets it when it is back") {
+  WalOnSmallDisk small(Side::new_side);
+  small.place.run(0, {"start"});
+  write_much(small.world, 20000);
+  Writers writers(small.world.old_server, 2);
+  Halted step(small.place, {"follow"}, "drain-read");
+  small.disk.fill();
+  small.expect_lost(step.go_on());
+  small.make_room();
+  carry_the_rest(small.place, writers);
+}
+
+// The service is down with it, and that is not ours to mend. What it was told is carried.
+TEST_CASE("a source that has no room for its WAL is followed again when it is back") {
+  WalOnSmallDisk small(Side::old_side);
+  small.place.run(0, {"start"});
+  Writers writers(small.world.old_server, 2, Writers::OnLoss::reconnect);
+  Halted step(small.place, {"follow"}, "drain-applied#2");
+  small.disk.fill();
+  small.make_room();  // the load has used up what there was
+  small.expect_lost(step.go_on());
+  carry_the_rest(small.place, writers);
+  CHECK(writers.reconnections() == 2);
 }

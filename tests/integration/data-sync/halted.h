@@ -61,6 +61,12 @@ class Halted {
             .err = files::read(err()),
             .truncated = false};
   }
+  /// SIGKILL; returns when it is gone.
+  void kill() {
+    ::kill(pid_, SIGKILL);
+    next_status(0, std::chrono::seconds(10));
+    pid_ = -1;
+  }
   process::Outcome go_on(Duration budget = std::chrono::seconds(60)) {
     wake();
     return end(budget);
@@ -79,8 +85,8 @@ class Halted {
     return status;
   }
 
-  std::filesystem::path out() const { return directory_ / "out"; }
-  std::filesystem::path err() const { return directory_ / "err"; }
+  std::filesystem::path out() const { return directory_ / (name_ + ".out"); }
+  std::filesystem::path err() const { return directory_ / (name_ + ".err"); }
 
   void spawn(const Place& place, std::vector<std::string> arguments, const std::string& points) {
     std::vector<std::string> argv = {"setpriv", "--pdeathsig", "KILL", "--", CROSSOVER_DATA_SYNC};
@@ -116,6 +122,7 @@ class Halted {
   }
 
   std::filesystem::path directory_;
+  std::string name_ = sync::new_token();  // there may be several in one place
   pid_t pid_ = -1;
 };
 

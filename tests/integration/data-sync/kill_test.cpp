@@ -2,58 +2,15 @@
 #include <iostream>
 
 #include "fixtures/moments.h"
-#include "integration/data-sync/place.h"
+#include "integration/data-sync/structure.h"
 
 using namespace crossover;
 using namespace crossover::test;
 
 namespace {
 
-using sync::Side;
-
 constexpr int start_kills = 6;
 constexpr int follow_kills = 4;
-
-/// Everything that Crossover has in a database but for the rows that change with each drain:
-/// triggers and their states, functions, relations, what is recorded of the tables.
-std::string structure(postgres::Session& session) {
-  const postgres::Rows rows = session.query(R"(
-    SELECT string_agg(line, E'\n' ORDER BY line) FROM (
-      SELECT format('trigger %s of %s: %s', tgname, tgrelid::regclass, tgenabled) AS line
-        FROM pg_trigger WHERE NOT tgisinternal
-      UNION ALL SELECT format('function %s', oid::regprocedure) FROM pg_proc
-        WHERE pronamespace = 'crossover'::regnamespace
-      UNION ALL SELECT format('relation %s %s', oid::regclass, relkind) FROM pg_class
-        WHERE relnamespace = 'crossover'::regnamespace
-      UNION ALL SELECT format('table %s.%s: %s, copied %s', schema_name, table_name, policy, copied)
-        FROM crossover.synced_table
-      UNION ALL SELECT format('position %s', direction) FROM crossover.position
-      UNION ALL SELECT format('migration %s: %s %s', name, phase, moving_to)
-        FROM crossover.migration) lines)");
-  return std::string(rows.text(0, 0));
-}
-
-std::string structures(World& world) {
-  postgres::Session old_side = world.old_db.open("check");
-  postgres::Session new_side = world.new_db.open("check");
-  return structure(old_side) + "\n--- new ---\n" + structure(new_side);
-}
-
-/// Sessions and advisory locks that a killed program has left, once the server has had a moment.
-std::int64_t left_behind(World& world) {
-  static constexpr const char* count =
-      "SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') + "
-      "(SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-      "AND application_name LIKE 'crossover %' AND application_name NOT LIKE 'crossover test %')";
-  return left_after_a_moment([&] {
-    std::int64_t left = 0;
-    for (const Side side : {Side::old_side, Side::new_side}) {
-      postgres::Session session = world.databases.at(side).open("check");
-      left += session.query(count).int64(0, 0);
-    }
-    return left;
-  });
-}
 
 Duration time_of(const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();

@@ -65,25 +65,6 @@ TEST_CASE("what is removed once is not removed again, and its evidence stays") {
   CHECK(sync::gate_state(new_side) == sync::GateState::absent);
 }
 
-TEST_CASE("a start that was killed at any boundary ends as an undisturbed one") {
-  World world(15, 17);
-  const Place place(world);
-  for (const char* point :
-       {"start-state", "gate-installed#3", "start-gates", "capture-installed#2", "start-captured",
-        "start-installed", "copy-truncated", "copy-loaded#3", "copy-committed#3", "start-copied",
-        "drain-read", "drain-applied", "drain-committed", "start-drained"}) {
-    CAPTURE(point);
-    Writers writers(world.old_server, 2);
-    const process::Outcome killed = place.start({"start"}, std::string(point) + ":kill");
-    REQUIRE(killed.signal == 9);
-    place.run(0, {"start"});
-    place.run(0, {"verify"});
-    carry_the_rest(place, writers);
-    place.run(0, {"abort"});
-    empty_new_side(world);
-  }
-}
-
 TEST_CASE("a start that was killed between the ranges of a large table begins that table anew") {
   World world(15, 17);
   const Place place(world);
@@ -97,19 +78,6 @@ TEST_CASE("a start that was killed between the ranges of a large table begins th
   place.run(0, {"start"});
   place.run(0, {"verify"});
   carry_the_rest(place, writers);
-}
-
-TEST_CASE("a follower that was killed at any boundary is followed by one that loses nothing") {
-  World world(15, 17);
-  const Place place(world);
-  place.run(0, {"start"});
-  for (const char* point :
-       {"drain-read#2", "drain-applied#2", "drain-committed#2", "follow-drained#3"}) {
-    CAPTURE(point);
-    Writers writers(world.old_server, 2);
-    REQUIRE(place.start({"follow"}, std::string(point) + ":kill").signal == 9);
-    carry_the_rest(place, writers);
-  }
 }
 
 TEST_CASE("seeds that stand on both sides end as the policy says") {

@@ -11,21 +11,6 @@ namespace {
 
 using sync::Side;
 
-/// The gates as a switch to `live` leaves them.
-void make_live(World& world, Side live) {
-  for (const Side side : {sync::other(live), live}) {
-    postgres::Session session = world.databases.at(side).open("gate");
-    const std::string token = sync::new_token();
-    sync::take_owner(session, token);
-    const auto tables = sync::read_tables(session);
-    if (side == live) {
-      sync::open_gate(session, tables, token, std::chrono::seconds(5));
-    } else {
-      sync::close_gate(session, tables, token, std::chrono::seconds(5));
-    }
-  }
-}
-
 void write(World& world, Side side, const std::string& name) {
   world.databases.at(side)
       .open("application")

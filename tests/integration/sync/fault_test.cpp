@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/retry.h"
+#include "far_database.h"
 #include "fixtures/error_of.h"
-#include "fixtures/proxy/tcp_proxy.h"
 #include "postgres/sqlstate.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
@@ -18,24 +18,6 @@ using namespace crossover::sync;
 using namespace crossover::test;
 
 namespace {
-
-/// A database behind a network.
-class FarDatabase final : public Database {
- public:
-  FarDatabase(const PostgresServer& server, const TcpProxy& network)
-      : server_(server), network_(network) {}
-  postgres::Session open(std::string_view purpose) const override {
-    postgres::ConnectionOptions options = server_.options("app");
-    options.port = network_.port();
-    options.application_name = "crossover test " + std::string(purpose);
-    return postgres::Session(options);
-  }
-  std::string describe() const override { return "app"; }
-
- private:
-  const PostgresServer& server_;
-  const TcpProxy& network_;
-};
 
 /// A switch at its last drain, as often as it takes.
 struct LastDrain {

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postgres/session.h"
+#include "sync/copy_plan.h"
+
+namespace crossover::sync {
+
+/// The table of claims: crossover.copy_piece of the target, where the run that copies lists what is
+/// to be done, so that its workers and those of processes that have joined it share the work. Who
+/// claims a piece holds the lock of its row until the transaction of its rows ends: a process that
+/// is lost gives back what it was at, and nothing else.
+
+/// What one worker does in one transaction: a table, or a range of a split one.
+struct CopyPiece {
+  std::int64_t id = 0;  ///< their order; publish_pieces gives it
+  int table_id = 0;
+  std::optional<PageRange> range{};  ///< none: the table as a whole
+  std::string exported{};            ///< of a range: the snapshot that all its table's are read in
+};
+
+struct CopySize {
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+};
+
+/// In one transaction, fenced by `owner`, whose pieces they are: lists them in the place of
+/// whatever another copy has left. Throws Error{locked} when it is not the owner any more.
+void publish_pieces(postgres::Session& target, std::string_view owner,
+                    const std::vector<CopyPiece>& pieces);
+
+/// Whether `owner` has listed what is to be copied.
+bool pieces_published(postgres::Session& target, std::string_view owner);
+
+/// Inside a transaction: the first piece of `owner` that is neither done nor claimed, claimed;
+/// nothing where there is none. It is free again unless this transaction commits `mark_done`.
+std::optional<CopyPiece> claim_piece(postgres::Session& target, std::string_view owner);
+
+/// In the transaction that has claimed it and written its rows.
+void mark_done(postgres::Session& target, const CopyPiece& piece, const CopySize& size);
+
+/// Whether there are pieces that are not done, claimed ones too; the second: of one table.
+bool pieces_left(postgres::Session& target);
+bool pieces_left(postgres::Session& target, int table_id);
+
+/// What is done; the second: of one table.
+CopySize copied_size(postgres::Session& target);
+CopySize copied_size(postgres::Session& target, int table_id);
+
+/// After a copy.
+void forget_pieces(postgres::Session& target, std::string_view owner);
+
+}  // namespace crossover::sync

@@ -127,9 +127,12 @@ class Copy {
 
   void truncate(const std::vector<SyncedTable>& tables) {
     Session& target = copiers_[0].target();
+    const std::set<TableName> together = truncatable(tables, read_references(target));
     std::string list;
-    for (const TableName& table : truncatable(tables, read_references(target))) {
-      list += (list.empty() ? "" : ", ") + table.quoted();
+    for (const SyncedTable& table : tables) {
+      if (together.contains(table.table)) {
+        list += (list.empty() ? "" : ", ") + table.only();
+      }
     }
     if (list.empty()) {
       return;

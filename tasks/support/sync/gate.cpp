@@ -28,13 +28,13 @@ std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::str
 std::string lock_sql(const std::vector<SyncedTable>& tables, std::string_view owner,
                      Duration lock_timeout) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
-  const std::string list = fmt::format("{}", fmt::join(relation_names(tables), ", "));
+  const std::string list = fmt::format("{}", fmt::join(relation_names(tables), ", ONLY "));
   return fmt::format(
       "SET LOCAL lock_timeout = {};\n"
       "{}"
       "SELECT name FROM crossover.migration WHERE owner_token = {} FOR UPDATE;\n"
       "SELECT 1 / count(*) FROM crossover.migration WHERE owner_token = {};\n",
-      millis, list.empty() ? "" : "LOCK TABLE " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
+      millis, list.empty() ? "" : "LOCK TABLE ONLY " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
       postgres::quote_literal(owner), postgres::quote_literal(owner));
 }
 

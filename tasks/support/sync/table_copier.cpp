@@ -40,7 +40,7 @@ void Throttle::passed(std::size_t bytes) {
 }
 
 std::string take_snapshot(postgres::Session& source, const SyncedTable& table) {
-  source.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table.table.quoted()));
+  source.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table.only()));
   return std::string(source.query("SELECT txid_current_snapshot()").text(0, 0));
 }
 
@@ -138,11 +138,11 @@ std::uint64_t TableCopier::merge(const SyncedTable& table, const GivenUp& given_
     key += fmt::format("{}{}::text", key.empty() ? "" : ", ", quoted);
   }
   target_.batch(fmt::format(
-      "DELETE FROM {0} AS t USING pg_temp.{1} AS r WHERE {2};\n"
+      "DELETE FROM {6} AS t USING pg_temp.{1} AS r WHERE {2};\n"
       "DELETE FROM crossover.kept_row WHERE table_id = {3};\n"
-      "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {0};\n"
+      "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {6};\n"
       "INSERT INTO {0} ({5}) OVERRIDING SYSTEM VALUE SELECT {5} FROM pg_temp.{1};",
-      table.table.quoted(), rows, match, table.id, key, column_list(table)));
+      table.table.quoted(), rows, match, table.id, key, column_list(table), table.only()));
   return count;
 }
 

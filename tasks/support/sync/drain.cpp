@@ -65,7 +65,7 @@ class Drain::Impl {
         reader_(open_captured(databases.at(sync::source(direction)), direction), tables_),
         flusher_(databases.at(sync::source(direction)).open("drain")),
         writer_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token),
-                direction, tables_),
+                direction),
         sequences_(reader_.session(), writer_.session(), tables_) {
     // A drainer that was stopped must not hold up whoever takes over from it for ever.
     writer_.session().batch("SET idle_in_transaction_session_timeout = '60s'");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -51,6 +52,9 @@ class ChangeReader {
   std::uint64_t lag(const Since& since);
   /// Deletes what was logged before `covered`; tables that wait for their first drain keep all.
   std::uint64_t purge(const std::string& covered, const Since& since);
+
+  /// Calls `read` with the session planning as for catalogues, not as for logs. In the transaction.
+  void read_catalogue(const std::function<void(postgres::Session&)>& read);
 
   postgres::Session& session() { return session_; }
 

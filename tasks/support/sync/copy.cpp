@@ -150,8 +150,8 @@ class Copy {
         "SELECT n.nspname, c.relname, pg_relation_size(c.oid) / "
         "current_setting('block_size')::int, greatest(c.reltuples, 0)::bigint "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.relkind = 'r' AND (c.oid = $1::regclass "
-        "OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass))) ORDER BY 1, 2",
+        "WHERE c.relkind = 'r' AND c.oid = ANY (ARRAY(SELECT $1::regclass "
+        "UNION SELECT relid FROM pg_partition_tree($1::regclass))) ORDER BY 1, 2",
         {table.table.quoted()});
     Measured measured{&table, {}, 0};
     for (std::size_t i = 0; i < found.size(); ++i) {

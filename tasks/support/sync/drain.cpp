@@ -125,7 +125,7 @@ class Drain::Impl {
     writer_.plan_ahead(reader_.plan_ahead());
     const SourceState now = reader_.look(since_, true);
     require_same(now);
-    proof_.emplace(reader_.session(), tables_);
+    reader_.read_catalogue([&](Session& session) { proof_.emplace(session, tables_); });
     proof_->prepare(*source_witness_);
     bring(now, true);
     reader_.end();

@@ -60,7 +60,7 @@ void TableCopier::copy(const SyncedTable& table, const GivenUp& given_up) {
   require_owner(target_, team_.owner);
   const std::uint64_t rows =
       table.policy == Policy::merge ? merge(table, given_up) : replace(table, given_up);
-  require_not_live(target_, side_);
+  require_not_live(target_, side_, table);
   stop_point("copy-loaded");
   record(table, rows, snapshot);
   reading.commit();
@@ -73,7 +73,7 @@ void TableCopier::clear(const SyncedTable& table) {
   Transaction writing(target_);
   require_owner(target_, team_.owner);
   target_.batch(delete_carried_sql(table));
-  require_not_live(target_, side_);
+  require_not_live(target_, side_, table);
   writing.commit();
 }
 
@@ -85,7 +85,7 @@ std::uint64_t TableCopier::copy_range(const SyncedTable& table, const PageRange&
   require_owner(target_, team_.owner);
   const std::uint64_t rows =
       pipe(table, copy_range_sql(table, range), copy_in_sql(table), given_up);
-  require_not_live(target_, side_);
+  require_not_live(target_, side_, table);
   writing.commit();
   stop_point("copy-range-committed");
   reading.commit();

@@ -36,6 +36,9 @@ std::string schema_hash(const sync::Catalogue& catalogue,
       text += fmt::format("{} {} {}{}{}\n", column.name, column.type, column.not_null,
                           column.identity, column.generated);
     }
+    for (const sync::TableName& parent : table.parents) {
+      text += fmt::format("inherits {}\n", parent.text());
+    }
     for (const sync::Constraint& constraint : table.constraints) {
       text += constraint.definition + "\n";
     }

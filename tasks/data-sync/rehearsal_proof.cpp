@@ -46,9 +46,9 @@ std::string trace_sql(const sync::SyncedTable& table) {
       "SELECT (SELECT jsonb_object_agg(key, value) FROM jsonb_each(w.image) "
       "WHERE key = ANY ($2::text[]))::text, w.added OR strpos(w.image::text, $3) > 0 FROM "
       "jsonb_to_recordset($1::jsonb) w (image jsonb, added "
-      "boolean), jsonb_populate_record(NULL::{0}, w.image) r, {0} t "
+      "boolean), jsonb_populate_record(NULL::{0}, w.image) r, {2} t "
       "WHERE {1}to_jsonb(t) @> w.image",
-      table.table.quoted(), match);
+      table.table.quoted(), match, table.only());
 }
 
 // All images of a table, as one JSON array. Columns that are generated say nothing of their own.

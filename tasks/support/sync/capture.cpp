@@ -33,8 +33,8 @@ std::string lock_sql(const SyncedTable& table, std::string_view mode, Duration l
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
   return fmt::format(
       "SET LOCAL lock_timeout = {0};\nSET LOCAL statement_timeout = {0};\n"
-      "LOCK TABLE {1} IN {2} MODE;\nSET LOCAL statement_timeout = 0;\n",
-      millis, fmt::join(relation_names({table}), ", "), mode);
+      "LOCK TABLE ONLY {1} IN {2} MODE;\nSET LOCAL statement_timeout = 0;\n",
+      millis, fmt::join(relation_names({table}), ", ONLY "), mode);
 }
 
 bool is_blocked(const Error& error) {

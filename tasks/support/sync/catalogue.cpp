@@ -39,10 +39,7 @@ void read_tables(Session& session, const std::string& schemas, Catalogue& catalo
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, c.oid, c.relkind, c.relpersistence, pg_get_userbyid(c.relowner),
            c.relispartition,
-           EXISTS (SELECT FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent
-                   WHERE p.relkind = 'r' AND c.oid IN (i.inhrelid, i.inhparent)),
            c.relrowsecurity OR c.relforcerowsecurity,
-           EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid),
            EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                    AND d.objid = c.oid AND d.deptype = 'e'),
            greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid),
@@ -61,16 +58,38 @@ void read_tables(Session& session, const std::string& schemas, Catalogue& catalo
     table.persistence = letter(rows, i, 4);
     table.owner = rows.text(i, 5);
     table.partition = rows.boolean(i, 6);
-    table.inherits = rows.boolean(i, 7);
-    table.row_security = rows.boolean(i, 8);
-    table.rules = rows.boolean(i, 9);
-    table.extension_owned = rows.boolean(i, 10);
-    table.estimated_rows = rows.int64(i, 11);
-    table.bytes = rows.int64(i, 12);
-    if (!rows.is_null(i, 13)) {
-      table.root = table_name(rows, i, 13);
+    table.row_security = rows.boolean(i, 7);
+    table.extension_owned = rows.boolean(i, 8);
+    table.estimated_rows = rows.int64(i, 9);
+    table.bytes = rows.int64(i, 10);
+    if (!rows.is_null(i, 11)) {
+      table.root = table_name(rows, i, 11);
     }
     catalogue.tables.emplace(table.table, std::move(table));
+  }
+}
+
+void read_inheritance(Session& session, const std::string& schemas, Catalogue& catalogue) {
+  const Rows rows = session.query(R"(
+    SELECT n.nspname, c.relname, pn.nspname, p.relname
+    FROM pg_inherits i
+    JOIN pg_class c ON c.oid = i.inhrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_class p ON p.oid = i.inhparent
+    JOIN pg_namespace pn ON pn.oid = p.relnamespace
+    WHERE (n.nspname = ANY ($1::text[]) OR pn.nspname = ANY ($1::text[]))
+      AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't'
+    ORDER BY 1, 2, 3, 4)",
+                                  {schemas});
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const TableName child = table_name(rows, i, 0);
+    const TableName parent = table_name(rows, i, 2);
+    if (const auto found = catalogue.tables.find(child); found != catalogue.tables.end()) {
+      found->second.parents.push_back(parent);
+    }
+    if (const auto found = catalogue.tables.find(parent); found != catalogue.tables.end()) {
+      found->second.children.push_back(child);
+    }
   }
 }
 
@@ -180,9 +199,13 @@ void read_unique_indexes(Session& session, const std::string& schemas, Catalogue
   }
 }
 
-void read_triggers_and_grants(Session& session, const std::string& schemas, Catalogue& catalogue) {
+// Our sessions insert, delete and truncate. A partition's rules are for statements that name it,
+// which ours don't.
+void read_triggers_and_rules(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows triggers = session.query(R"(
-    SELECT n.nspname, c.relname, concat(pg_get_triggerdef(t.oid), ' [', t.tgenabled, ']')
+    SELECT n.nspname, c.relname, concat(pg_get_triggerdef(t.oid), ' [', t.tgenabled, ']'),
+           CASE WHEN t.tgenabled IN ('A', 'R') AND (t.tgtype & 44) <> 0
+                THEN 'trigger ' || t.tgname END
     FROM pg_trigger t
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -193,8 +216,32 @@ void read_triggers_and_grants(Session& session, const std::string& schemas, Cata
     ORDER BY 1, 2, t.tgname)",
                                       {schemas});
   for (std::size_t i = 0; i < triggers.size(); ++i) {
-    catalogue.tables.at(table_name(triggers, i, 0)).triggers.emplace_back(triggers.text(i, 2));
+    Table& table = catalogue.tables.at(table_name(triggers, i, 0));
+    table.triggers.emplace_back(triggers.text(i, 2));
+    if (!triggers.is_null(i, 3)) {
+      table.interferers.emplace_back(triggers.text(i, 3));
+    }
   }
+  const Rows rules = session.query(R"(
+    SELECT n.nspname, c.relname, concat(pg_get_ruledef(r.oid), ' [', r.ev_enabled, ']'),
+           CASE WHEN r.ev_enabled IN ('A', 'R') AND r.ev_type IN ('3', '4') AND NOT c.relispartition
+                THEN 'rule ' || r.rulename END
+    FROM pg_rewrite r
+    JOIN pg_class c ON c.oid = r.ev_class
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f')
+    ORDER BY 1, 2, r.rulename)",
+                                   {schemas});
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    Table& table = catalogue.tables.at(table_name(rules, i, 0));
+    table.rules.emplace_back(rules.text(i, 2));
+    if (!rules.is_null(i, 3)) {
+      table.interferers.emplace_back(rules.text(i, 3));
+    }
+  }
+}
+
+void read_grants(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows grants = session.query(R"(
     SELECT n.nspname, c.relname,
            coalesce(nullif(pg_get_userbyid(x.grantee), 'unknown (OID=0)'), 'PUBLIC')
@@ -325,10 +372,12 @@ Catalogue read_catalogue(Session& session, const std::vector<std::string>& schem
   const std::string list = text_array(schemas);
   read_database(session, list, catalogue);
   read_tables(session, list, catalogue);
+  read_inheritance(session, list, catalogue);
   read_columns(session, list, catalogue);
   read_constraints(session, list, catalogue);
   read_unique_indexes(session, list, catalogue);
-  read_triggers_and_grants(session, list, catalogue);
+  read_triggers_and_rules(session, list, catalogue);
+  read_grants(session, list, catalogue);
   read_sequences(session, list, catalogue);
   read_types(session, list, catalogue);
   return catalogue;
@@ -346,6 +395,13 @@ std::vector<std::string> row_identity(const Table& table) {
     }
   }
   return best == nullptr ? std::vector<std::string>{} : best->columns;
+}
+
+std::string interference(const std::string& interferer, std::string_view side) {
+  return fmt::format(
+      "has the {} in the {} database, which is enabled ALWAYS or REPLICA and so would change what "
+      "is carried there: enable it as usual, or set the table's policy to skip",
+      interferer, side);
 }
 
 const Sequence* counterpart(const Sequence& sequence, const Catalogue& other) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "postgres/session.h"
@@ -50,20 +51,29 @@ struct Table {
   char persistence = 'p';  ///< p, u (unlogged)
   std::string owner;
   bool partition = false;
-  bool inherits = false;  ///< plain inheritance, as parent or as child
   bool row_security = false;
-  bool rules = false;
   bool extension_owned = false;
   std::int64_t estimated_rows = 0;
   std::int64_t bytes = 0;
   std::optional<TableName> root;  ///< of a partition
+  /// Direct ones by pg_inherits, in whatever schema; temporary ones, which are one session's, not.
+  std::vector<TableName> parents;
+  std::vector<TableName> children;
   std::vector<Column> columns;
   std::vector<Constraint> constraints;
   std::vector<UniqueIndex> unique_indexes;
   std::vector<std::string> triggers;  ///< of the users, not ours and not internal ones
-  std::vector<std::string> grants;    ///< aclexplode(), one "role: privilege" each
+  std::vector<std::string> rules;     ///< pg_get_ruledef(), and how it is enabled
+  /// "trigger touch", "rule keep": those of the users that fire in our sessions too, where
+  /// session_replication_role is replica, on what they do to the table.
+  std::vector<std::string> interferers;
+  std::vector<std::string> grants;  ///< aclexplode(), one "role: privilege" each
 
   const Column* column(const std::string& name) const;
+  /// Whether it takes part in plain table inheritance, as parent or as child.
+  bool inherits() const {
+    return kind != 'p' && !partition && !(parents.empty() && children.empty());
+  }
 };
 
 struct Sequence {
@@ -102,6 +112,9 @@ Catalogue read_catalogue(postgres::Session& session, const std::vector<std::stri
 /// The columns that tell a table's rows apart: the primary key, else the narrowest immediate unique
 /// index over NOT NULL columns, else nothing. (PostgreSQL manual, REPLICA IDENTITY.)
 std::vector<std::string> row_identity(const Table& table);
+
+/// Why one of a table's `interferers` can't be there on the "old" or "new" side. Pure.
+std::string interference(const std::string& interferer, std::string_view side);
 
 /// Which sequence belongs to which on the other side: the same name, else the one of the same
 /// column.

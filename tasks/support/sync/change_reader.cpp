@@ -27,11 +27,21 @@ constexpr std::string_view plan_by_log_index =
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
     "SET plan_cache_mode = force_generic_plan";
 
+// What is read of the catalogues has no part in that: without a hash join it would grow by the
+// square of the number of tables.
+Statement allow_hash_joins(bool allowed) {
+  return {"SELECT set_config('enable_hashjoin', $1, true), set_config('enable_seqscan', $1, true)",
+          {allowed ? "on" : "off"},
+          {}};
+}
+
 constexpr auto state_statement = "source_state";
+
+/// A snapshot that sees nothing.
+constexpr auto everything = "1:1:";
 
 std::string key_statement(const SyncedTable& table) { return fmt::format("keys_{}", table.id); }
 std::string row_statement(const SyncedTable& table) { return fmt::format("rows_{}", table.id); }
-std::string count_statement(const SyncedTable& table) { return fmt::format("count_{}", table.id); }
 
 Statement run_since(std::string name, const std::string& since) {
   return {{}, {since}, std::move(name)};
@@ -39,19 +49,6 @@ Statement run_since(std::string name, const std::string& since) {
 
 bool contains(const std::vector<const SyncedTable*>& tables, const SyncedTable& table) {
   return std::find(tables.begin(), tables.end(), &table) != tables.end();
-}
-
-// The statements that read the changes of `tables`.
-std::vector<Statement> changes_of(const std::vector<const SyncedTable*>& tables,
-                                  const Since& since) {
-  std::vector<Statement> statements;
-  for (const SyncedTable* table : tables) {
-    statements.push_back(run_since(key_statement(*table), since.of(*table)));
-    if (!table->keyless()) {
-      statements.push_back(run_since(row_statement(*table), since.of(*table)));
-    }
-  }
-  return statements;
 }
 
 // What they answered, from `next` on.
@@ -79,10 +76,6 @@ const std::string& Since::of(const SyncedTable& table) const {
 ChangeReader::ChangeReader(Session session, const std::vector<SyncedTable>& tables)
     : tables_(tables), session_(std::move(session)) {
   session_.batch(plan_by_log_index);
-  prepare();
-}
-
-void ChangeReader::prepare() {
   session_.prepare(state_statement, source_state_sql());
   for (std::size_t begin = 0; begin < tables_.size(); begin += logs_in_a_statement) {
     changed_statements_.push_back(fmt::format("changed_{}", begin));
@@ -90,13 +83,43 @@ void ChangeReader::prepare() {
         changed_statements_.back(),
         changed_tables_sql(tables_, begin, std::min(begin + logs_in_a_statement, tables_.size())));
   }
-  for (const SyncedTable& table : tables_) {
-    session_.prepare(key_statement(table), logged_keys_sql(table, most_keys_in_memory + 1));
-    session_.prepare(count_statement(table), logged_count_sql(table));
-    if (!table.keyless()) {
-      session_.prepare(row_statement(table), logged_rows_sql(table, most_keys_in_memory + 1));
+}
+
+// What changes once is likely to change again; of many tables most never do.
+void ChangeReader::prepare(const std::vector<const SyncedTable*>& tables) {
+  for (const SyncedTable* table : tables) {
+    if (prepared_.contains(table->id)) {
+      continue;
+    }
+    session_.prepare(key_statement(*table), logged_keys_sql(*table, most_keys_in_memory + 1));
+    if (!table->keyless()) {
+      session_.prepare(row_statement(*table), logged_rows_sql(*table, most_keys_in_memory + 1));
+    }
+    prepared_.insert(table->id);
+  }
+}
+
+// The statements that read the changes of `tables`: by text where they are not prepared.
+std::vector<Statement> ChangeReader::changes_of(const std::vector<const SyncedTable*>& tables,
+                                                const Since& since) const {
+  std::vector<Statement> statements;
+  for (const SyncedTable* table : tables) {
+    const std::string& snapshot = since.of(*table);
+    if (prepared_.contains(table->id)) {
+      statements.push_back(run_since(key_statement(*table), snapshot));
+    } else {
+      statements.push_back({logged_keys_sql(*table, most_keys_in_memory + 1), {snapshot}, {}});
+    }
+    if (table->keyless()) {
+      continue;
+    }
+    if (prepared_.contains(table->id)) {
+      statements.push_back(run_since(row_statement(*table), snapshot));
+    } else {
+      statements.push_back({logged_rows_sql(*table, most_keys_in_memory + 1), {snapshot}, {}});
     }
   }
+  return statements;
 }
 
 void ChangeReader::begin() {
@@ -146,15 +169,22 @@ std::vector<Rows> ChangeReader::look_with(const Since& since, const std::vector<
   return answers;
 }
 
+void ChangeReader::read_catalogue(const std::function<void(Session&)>& read) {
+  session_.pipeline({allow_hash_joins(true)});
+  read(session_);
+  session_.pipeline({allow_hash_joins(false)});
+}
+
 SourceState ChangeReader::look(const Since& since, bool with_fingerprint) {
   std::vector<Statement> more;
   if (with_fingerprint) {
-    more.push_back({fingerprint_sql(tables_), {}, {}});
+    more = {allow_hash_joins(true), {fingerprint_sql(tables_), {}, {}}, allow_hash_joins(false)};
   }
   const std::vector<Rows> answers = look_with(since, more);
+  prepare(named(answers, 1));
   SourceState state = source_state(answers[0]);
   if (with_fingerprint) {
-    state.fingerprint = answers.back().text(0, 0);
+    state.fingerprint = answers.at(answers.size() - 2).text(0, 0);
   }
   return state;
 }
@@ -192,8 +222,8 @@ void ChangeReader::end() {
 }
 
 std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
-  constexpr auto everything = "1:1:";
   std::vector<const SyncedTable*> logged = named(session_.pipeline(changed_since(everything)), 0);
+  prepare(logged);
   std::string sql;
   for (const SyncedTable* table : logged) {
     sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", key_statement(*table), everything);
@@ -206,9 +236,12 @@ std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
 }
 
 std::uint64_t ChangeReader::lag(const Since& since) {
+  // What was logged since the position is at least what was logged since a later copy.
+  std::vector<const SyncedTable*> logged =
+      named(session_.pipeline(changed_since(since.position)), 0);
   std::vector<Statement> statements;
-  for (const SyncedTable& table : tables_) {
-    statements.push_back(run_since(count_statement(table), since.of(table)));
+  for (const SyncedTable* table : logged) {
+    statements.push_back({logged_count_sql(*table), {since.of(*table)}, {}});
   }
   std::uint64_t entries = 0;
   for (const Rows& rows : session_.pipeline(statements)) {
@@ -219,11 +252,11 @@ std::uint64_t ChangeReader::lag(const Since& since) {
 
 std::uint64_t ChangeReader::purge(const std::string& covered, const Since& since) {
   std::vector<Statement> statements;
-  for (const SyncedTable& table : tables_) {
-    if (!since.copy.contains(table.id)) {
+  for (const SyncedTable* table : named(session_.pipeline(changed_since(everything)), 0)) {
+    if (!since.copy.contains(table->id)) {
       statements.push_back(
           {fmt::format("DELETE FROM {} WHERE txid < txid_snapshot_xmin($1::txid_snapshot)",
-                       log_name(table)),
+                       log_name(*table)),
            {covered},
            {}});
     }

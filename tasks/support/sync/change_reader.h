@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,8 @@ struct Since {
   const std::string& of(const SyncedTable& table) const;
 };
 
-/// The source's side of a drain: one session, whose statements are prepared, and the snapshot S1
+/// The source's side of a drain: one session, which keeps prepared what is needed again, and the
+/// snapshot S1
 /// that everything is read in. Only tables that have something new in their logs cost anything.
 /// Not thread-safe.
 class ChangeReader {
@@ -50,10 +53,15 @@ class ChangeReader {
   /// Deletes what was logged before `covered`; tables that wait for their first drain keep all.
   std::uint64_t purge(const std::string& covered, const Since& since);
 
+  /// Calls `read` with the session planning as for catalogues, not as for logs. In the transaction.
+  void read_catalogue(const std::function<void(postgres::Session&)>& read);
+
   postgres::Session& session() { return session_; }
 
  private:
-  void prepare();
+  void prepare(const std::vector<const SyncedTable*>& tables);
+  std::vector<postgres::Statement> changes_of(const std::vector<const SyncedTable*>& tables,
+                                              const Since& since) const;
   void forget_ahead();
   std::vector<postgres::Statement> changed_since(const std::string& snapshot) const;
   std::vector<const SyncedTable*> named(const std::vector<postgres::Rows>& answers,
@@ -64,6 +72,7 @@ class ChangeReader {
   const std::vector<SyncedTable>& tables_;
   postgres::Session session_;
   std::vector<std::string> changed_statements_;
+  std::set<int> prepared_;  ///< tables, by id
   std::optional<postgres::Transaction> transaction_;
   std::vector<const SyncedTable*> changed_;
   std::vector<const SyncedTable*> read_ahead_;

@@ -32,10 +32,6 @@ std::string select_statement(const SyncedTable& table) {
   return fmt::format("select_{}", table.id);
 }
 
-Statement prepared(std::string name, std::vector<postgres::Param> params) {
-  return {{}, std::move(params), std::move(name)};
-}
-
 std::vector<postgres::Param> as_params(const std::vector<std::string>& arrays) {
   return {arrays.begin(), arrays.end()};
 }
@@ -61,22 +57,28 @@ std::string explain(const std::string& name, std::size_t parameters) {
 
 }  // namespace
 
-ChangeWriter::ChangeWriter(Session session, Direction direction,
-                           const std::vector<SyncedTable>& tables)
-    : direction_(direction), tables_(tables), session_(std::move(session)) {
+ChangeWriter::ChangeWriter(Session session, Direction direction)
+    : direction_(direction), session_(std::move(session)) {
   session_.batch(plan_by_key_index);
-  prepare();
 }
 
-void ChangeWriter::prepare() {
-  for (const SyncedTable& table : tables_) {
-    if (table.keyless()) {
-      continue;
-    }
+void ChangeWriter::prepare(const SyncedTable& table) {
+  if (!table.keyless() && !prepared_.contains(table.id)) {
     session_.prepare(delete_statement(table), delete_keys_sql(table));
     session_.prepare(insert_statement(table), insert_rows_sql(table));
     session_.prepare(select_statement(table), select_keys_sql(table));
+    prepared_.insert(table.id);
   }
+}
+
+// By its text where it is not prepared.
+Statement ChangeWriter::statement(const SyncedTable& table, std::string name,
+                                  std::string (*text)(const SyncedTable&),
+                                  std::vector<postgres::Param> params) const {
+  if (prepared_.contains(table.id)) {
+    return {{}, std::move(params), std::move(name)};
+  }
+  return {text(table), std::move(params), {}};
 }
 
 void ChangeWriter::begin() {
@@ -127,12 +129,14 @@ std::vector<Rows> ChangeWriter::write_small(const std::vector<TableBatch>& batch
     if (batch.carry != Carry::keys) {
       continue;
     }
+    const SyncedTable& table = *batch.table;
     const std::vector<postgres::Param> keys = as_params(batch.key_arrays);
-    statements.push_back(prepared(delete_statement(*batch.table), keys));
+    statements.push_back(statement(table, delete_statement(table), delete_keys_sql, keys));
     if (!batch.rows.empty()) {
-      statements.push_back(prepared(insert_statement(*batch.table), column_arrays(batch.rows)));
+      statements.push_back(
+          statement(table, insert_statement(table), insert_rows_sql, column_arrays(batch.rows)));
     }
-    selects.push_back(prepared(select_statement(*batch.table), keys));
+    selects.push_back(statement(table, select_statement(table), select_keys_sql, keys));
     written.keys += batch.key_count;
     written.rows += batch.rows.size();
     ++written.tables;
@@ -193,6 +197,7 @@ void ChangeWriter::commit() {
 void ChangeWriter::plan_ahead(const std::vector<const SyncedTable*>& tables) {
   std::string sql = "SET plan_cache_mode = force_generic_plan;\n";
   for (const SyncedTable* table : tables) {
+    prepare(*table);
     if (!table->keyless()) {
       sql += explain(delete_statement(*table), table->key.size());
       sql += explain(insert_statement(*table), table->columns.size());

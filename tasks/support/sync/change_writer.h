@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,8 @@ enum class DrainerLock { none, until_end };
 /// that everything is written in. Not thread-safe.
 class ChangeWriter {
  public:
-  /// `tables` is borrowed; `session` as open_apply_session gives it.
-  ChangeWriter(postgres::Session session, Direction direction,
-               const std::vector<SyncedTable>& tables);
+  /// `session` as open_apply_session gives it.
+  ChangeWriter(postgres::Session session, Direction direction);
 
   /// Begins the transaction; one that was open is rolled back.
   void begin();
@@ -51,7 +51,10 @@ class ChangeWriter {
   postgres::Session& session() { return session_; }
 
  private:
-  void prepare();
+  void prepare(const SyncedTable& table);
+  postgres::Statement statement(const SyncedTable& table, std::string name,
+                                std::string (*text)(const SyncedTable&),
+                                std::vector<postgres::Param> params) const;
   std::vector<postgres::Rows> write_small(const std::vector<TableBatch>& batches,
                                           const std::string& snapshot, bool verify,
                                           Written& written);
@@ -61,8 +64,8 @@ class ChangeWriter {
   void verify_large(const TableBatch& batch, postgres::Session& source);
 
   Direction direction_;
-  const std::vector<SyncedTable>& tables_;
   postgres::Session session_;
+  std::set<int> prepared_;  ///< tables, by id
   std::optional<postgres::Transaction> transaction_;
 };
 

@@ -34,6 +34,10 @@ class Comparison {
     columns(before, after);
     keys(before, after);
     surroundings(before, after);
+    names("inherits from", before.parents, after.parents);
+    for (const TableName& relation : synced.relations) {
+      compare_relation(relation);
+    }
   }
 
   void extra_tables(const std::vector<SyncedTable>& tables) {
@@ -152,6 +156,38 @@ class Comparison {
     }
   }
 
+  // Gate and capture stand where the old database has relations. A missing one is told by its
+  // parent.
+  void compare_relation(const TableName& relation) {
+    const auto found = new_.tables.find(relation);
+    if (found == new_.tables.end()) {
+      return;
+    }
+    object_ = "table " + relation.text();
+    const Table& before = old_.tables.at(relation);
+    const Table& after = found->second;
+    if (before.kind == 'p' || after.kind == 'p') {
+      names("has the partition", before.children, after.children);
+    }
+    for (const std::string& interferer : after.interferers) {
+      error(interference(interferer, "new"));
+    }
+  }
+
+  void names(std::string_view what, const std::vector<TableName>& before,
+             const std::vector<TableName>& after) {
+    const auto only = [&](const std::vector<TableName>& here, const std::vector<TableName>& there,
+                          std::string_view side) {
+      for (const TableName& name : here) {
+        if (std::find(there.begin(), there.end(), name) == there.end()) {
+          error(fmt::format("{} {} in the {} database only", what, name.text(), side));
+        }
+      }
+    };
+    only(before, after, "old");
+    only(after, before, "new");
+  }
+
   // Constraints by what they say, since their names may differ.
   static std::multiset<std::string> definitions(const Table& table, std::string_view kinds) {
     std::multiset<std::string> set;
@@ -193,6 +229,9 @@ class Comparison {
     }
     if (before.triggers != after.triggers) {
       warning("has other triggers in the new database");
+    }
+    if (before.rules != after.rules) {
+      warning("has other rules in the new database");
     }
     if (before.row_security != after.row_security) {
       warning("has row security on one side only");

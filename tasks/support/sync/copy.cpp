@@ -131,9 +131,12 @@ class Copy {
 
   void truncate(const std::vector<SyncedTable>& tables) {
     Session& target = copiers_[0].target();
+    const std::set<TableName> together = truncatable(tables, read_references(target));
     std::string list;
-    for (const TableName& table : truncatable(tables, read_references(target))) {
-      list += (list.empty() ? "" : ", ") + table.quoted();
+    for (const SyncedTable& table : tables) {
+      if (together.contains(table.table)) {
+        list += (list.empty() ? "" : ", ") + table.only();
+      }
     }
     if (list.empty()) {
       return;
@@ -151,8 +154,8 @@ class Copy {
         "SELECT n.nspname, c.relname, pg_relation_size(c.oid) / "
         "current_setting('block_size')::int, greatest(c.reltuples, 0)::bigint "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        "WHERE c.relkind = 'r' AND (c.oid = $1::regclass "
-        "OR c.oid IN (SELECT relid FROM pg_partition_tree($1::regclass))) ORDER BY 1, 2",
+        "WHERE c.relkind = 'r' AND c.oid = ANY (ARRAY(SELECT $1::regclass "
+        "UNION SELECT relid FROM pg_partition_tree($1::regclass))) ORDER BY 1, 2",
         {table.table.quoted()});
     Measured measured{&table, {}, 0};
     for (std::size_t i = 0; i < found.size(); ++i) {

@@ -1,7 +1,7 @@
 #include "sync/copy_plan.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <string>
 
 namespace crossover::sync {
@@ -39,26 +39,34 @@ bool binary_safe_type(const std::string& type) {
 
 }  // namespace
 
-std::vector<TableName> truncatable(const std::vector<SyncedTable>& tables,
-                                   const std::vector<std::pair<TableName, TableName>>& references) {
-  std::set<TableName> set;
-  std::set<TableName> all;
+std::set<TableName> truncatable(const std::vector<SyncedTable>& tables,
+                                const std::vector<std::pair<TableName, TableName>>& references) {
+  std::set<TableName> together;
+  std::set<TableName> relations;
   for (const SyncedTable& table : tables) {
     if (table.policy == Policy::replace) {
-      set.insert(table.table);
-      all.insert(table.relations.begin(), table.relations.end());
+      together.insert(table.table);
+      relations.insert(table.relations.begin(), table.relations.end());
     }
   }
-  for (bool shrunk = true; shrunk;) {
-    shrunk = false;
-    for (const auto& [referencing, referenced] : references) {
-      if (!all.contains(referencing) && set.erase(referenced) > 0) {
-        all.erase(referenced);
-        shrunk = true;
-      }
+  std::multimap<TableName, TableName> among;  // from the referencing one
+  std::vector<TableName> kept;
+  for (const auto& [referencing, referenced] : references) {
+    if (relations.contains(referencing)) {
+      among.emplace(referencing, referenced);
+    } else {
+      kept.push_back(referenced);
     }
   }
-  return {set.begin(), set.end()};
+  while (!kept.empty()) {
+    const TableName table = std::move(kept.back());
+    kept.pop_back();
+    if (together.erase(table) > 0) {
+      const auto [first, last] = among.equal_range(table);
+      std::for_each(first, last, [&](const auto& entry) { kept.push_back(entry.second); });
+    }
+  }
+  return together;
 }
 
 bool binary_safe(const SyncedTable& table) {

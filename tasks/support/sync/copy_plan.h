@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace crossover::sync {
 /// The tables among `tables` that TRUNCATE may empty in one statement: `replace` tables that no
 /// table outside of the set references. `references` are (referencing, referenced) pairs of the
 /// whole database.
-std::vector<TableName> truncatable(const std::vector<SyncedTable>& tables,
-                                   const std::vector<std::pair<TableName, TableName>>& references);
+std::set<TableName> truncatable(const std::vector<SyncedTable>& tables,
+                                const std::vector<std::pair<TableName, TableName>>& references);
 
 /// Whether all columns' types have one binary form in PostgreSQL 12 to 18, so that COPY may use it.
 bool binary_safe(const SyncedTable& table);

@@ -65,7 +65,7 @@ class Drain::Impl {
         reader_(open_captured(databases.at(sync::source(direction)), direction), tables_),
         flusher_(databases.at(sync::source(direction)).open("drain")),
         writer_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token),
-                direction, tables_),
+                direction),
         sequences_(reader_.session(), writer_.session(), tables_) {
     // A drainer that was stopped must not hold up whoever takes over from it for ever.
     writer_.session().batch("SET idle_in_transaction_session_timeout = '60s'");
@@ -125,7 +125,7 @@ class Drain::Impl {
     writer_.plan_ahead(reader_.plan_ahead());
     const SourceState now = reader_.look(since_, true);
     require_same(now);
-    proof_.emplace(reader_.session(), tables_);
+    reader_.read_catalogue([&](Session& session) { proof_.emplace(session, tables_); });
     proof_->prepare(*source_witness_);
     bring(now, true);
     reader_.end();

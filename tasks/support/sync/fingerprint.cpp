@@ -32,8 +32,11 @@ std::string lines_sql(const std::vector<SyncedTable>& tables) {
     FROM relation JOIN pg_constraint k ON conrelid = relation.oid
     WHERE contype IN ('p', 'u', 'f', 'x')
     UNION ALL
-    SELECT concat('partition ', name, ' of ', inhparent)
+    SELECT concat('child ', name, ' of ', inhparent)
     FROM relation JOIN pg_inherits ON inhrelid = oid
+    UNION ALL
+    SELECT concat('partition ', inhrelid, ' of ', name)
+    FROM relation JOIN pg_inherits ON inhparent = oid WHERE relkind = 'p'
     UNION ALL
     SELECT concat('trigger ', name, '.', tgname, ' ', tgenabled)
     FROM relation JOIN pg_trigger t ON tgrelid = relation.oid

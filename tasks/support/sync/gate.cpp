@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "sync/array.h"
 #include "sync/state.h"
 #include "sync/trigger_sql.h"
 
@@ -28,13 +29,13 @@ std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::str
 std::string lock_sql(const std::vector<SyncedTable>& tables, std::string_view owner,
                      Duration lock_timeout) {
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
-  const std::string list = fmt::format("{}", fmt::join(relation_names(tables), ", "));
+  const std::string list = fmt::format("{}", fmt::join(relation_names(tables), ", ONLY "));
   return fmt::format(
       "SET LOCAL lock_timeout = {};\n"
       "{}"
       "SELECT name FROM crossover.migration WHERE owner_token = {} FOR UPDATE;\n"
       "SELECT 1 / count(*) FROM crossover.migration WHERE owner_token = {};\n",
-      millis, list.empty() ? "" : "LOCK TABLE " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
+      millis, list.empty() ? "" : "LOCK TABLE ONLY " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
       postgres::quote_literal(owner), postgres::quote_literal(owner));
 }
 
@@ -80,12 +81,14 @@ std::string_view name(GateState state) {
   return "mixed";
 }
 
-GateState gate_state(Session& session) {
-  const Rows rows = session.query(
-      "SELECT count(*), count(*) FILTER (WHERE tgenabled = 'A'), "
-      "count(*) FILTER (WHERE tgenabled = 'D') FROM pg_catalog.pg_trigger "
-      "WHERE tgname = $1 AND NOT tgisinternal",
-      {std::string(gate_trigger)});
+namespace {
+
+constexpr std::string_view gates_sql =
+    "SELECT count(*), count(*) FILTER (WHERE tgenabled = 'A'), "
+    "count(*) FILTER (WHERE tgenabled = 'D') FROM pg_catalog.pg_trigger "
+    "WHERE tgname = $1 AND NOT tgisinternal";
+
+GateState state_of(const Rows& rows) {
   const std::int64_t all = rows.int64(0, 0);
   if (all == 0) {
     return GateState::absent;
@@ -96,14 +99,31 @@ GateState gate_state(Session& session) {
   return rows.int64(0, 2) == all ? GateState::open : GateState::mixed;
 }
 
-void require_not_live(Session& session, Side side) {
-  const GateState gate = gate_state(session);
+void require_closed(GateState gate, Side side) {
   if (gate == GateState::open || gate == GateState::mixed) {
     throw Error(
         ErrorKind::precondition,
         fmt::format("unable to carry rows to the {} database: the service lives there", name(side)),
         "look at `route-switch status`");
   }
+}
+
+}  // namespace
+
+GateState gate_state(Session& session) {
+  return state_of(session.query(gates_sql, {std::string(gate_trigger)}));
+}
+
+void require_not_live(Session& session, Side side) { require_closed(gate_state(session), side); }
+
+void require_not_live(Session& session, Side side, const SyncedTable& table) {
+  // By the catalogue's index: looking through the triggers of all tables for each of them would
+  // cost more than copying.
+  const Rows rows = session.query(
+      fmt::format("{} AND tgrelid = ANY (SELECT to_regclass(r) FROM unnest($2::text[]) r)",
+                  gates_sql),
+      {std::string(gate_trigger), text_array(relation_names({table}))});
+  require_closed(state_of(rows), side);
 }
 
 void close_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,

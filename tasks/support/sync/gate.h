@@ -27,6 +27,9 @@ GateState gate_state(postgres::Session& session);
 /// that has written to tables, it stays closed for these until the end (open_gate locks them
 /// first).
 void require_not_live(postgres::Session& session, Side side);
+/// The same by the gate of one table, for a transaction that writes to no other: all are opened in
+/// one transaction, which waits for it.
+void require_not_live(postgres::Session& session, Side side, const SyncedTable& table);
 
 /// Closes the gate: one transaction, sent as one batch, that locks every table in SHARE ROW
 /// EXCLUSIVE mode under `lock_timeout`, so that it waits for all transactions that have written,

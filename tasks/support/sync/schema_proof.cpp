@@ -41,7 +41,7 @@ std::string proof_sql() {
       sum_sql("pg_attribute WHERE attrelid = ANY ($1::oid[]) AND attnum > 0"),
       sum_sql("pg_type WHERE oid = ANY ($2::oid[])"),
       sum_sql("pg_constraint WHERE conrelid = ANY ($1::oid[])"),
-      sum_sql("pg_inherits WHERE inhrelid = ANY ($1::oid[])"),
+      sum_sql("pg_inherits WHERE inhrelid = ANY ($1::oid[]) OR inhparent = ANY ($1::oid[])"),
       sum_sql("pg_trigger WHERE tgrelid = ANY ($1::oid[]) AND NOT tgisinternal "
               "AND starts_with(tgname::text, 'crossover_capture_')"));
 }

@@ -54,8 +54,8 @@ std::map<std::string, std::string> counterparts(Session& source, const SyncedTab
   }
   const Rows rows = source.query(
       fmt::format("SELECT {}, {} FROM {} WHERE ({}) IN (SELECT {} FROM unnest({}) AS u({}))",
-                  text_list(natural), text_list(table.key), table.table.quoted(),
-                  text_list(natural), names, unnested, names),
+                  text_list(natural), text_list(table.key), table.only(), text_list(natural), names,
+                  unnested, names),
       params);
   std::map<std::string, std::string> found;
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -90,7 +90,7 @@ std::vector<SeedConflict> find_seed_conflicts(Session& source, Session& target,
   }
   const Rows rows =
       target.query(fmt::format("SELECT {}, {} FROM {} ORDER BY 1 LIMIT {}", text_list(natural_key),
-                               text_list(table.key), table.table.quoted(), limit));
+                               text_list(table.key), table.only(), limit));
   if (rows.empty()) {
     return conflicts;
   }

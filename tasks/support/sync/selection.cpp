@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace crossover::sync {
@@ -17,11 +18,8 @@ void check_table(const Table& table, const config::Sync& settings, Findings& fin
   if (table.kind == 'f') {
     refuse(findings, table, "is a foreign table; its rows live elsewhere: set its policy to skip");
   }
-  if (table.inherits) {
-    refuse(findings, table, "takes part in table inheritance, which can't be carried yet");
-  }
-  if (table.rules) {
-    refuse(findings, table, "has rules, which may write elsewhere than the statement says");
+  for (const std::string& interferer : table.interferers) {
+    refuse(findings, table, interference(interferer, "old"));
   }
   if (table.row_security) {
     findings.push_back({Finding::Level::warning, "table " + table.table.text(),
@@ -54,11 +52,42 @@ void check_merge(const Table& table, const SyncedTable& selected, Findings& find
   }
 }
 
+/// Where the tables stand among those selected.
+using Places = std::map<TableName, std::size_t>;
+
+// Whose statements change the table's rows too, and whose rows are seen through it.
+void check_relatives(const Table& table, const Catalogue& catalogue, const Places& places,
+                     Findings& findings) {
+  for (const TableName& parent : table.parents) {
+    if (!table.partition && !places.contains(parent)) {
+      refuse(findings, table,
+             fmt::format("inherits from {}, which is not carried: statements that name that one "
+                         "would pass this one's gate; carry both or neither",
+                         parent.text()));
+    }
+  }
+  for (const TableName& child : table.children) {
+    if (!catalogue.tables.contains(child)) {
+      refuse(findings, table,
+             fmt::format("has the {} {}, whose schema is not in sync.schemas",
+                         table.kind == 'p' ? "partition" : "child table", child.text()));
+    }
+  }
+}
+
+Shape shape_of(const Table& table) {
+  if (table.kind == 'p') {
+    return Shape::partitioned;
+  }
+  return table.inherits() ? Shape::inheriting : Shape::plain;
+}
+
 SyncedTable synced(const Table& table, Policy policy, int id) {
   SyncedTable result;
   result.id = id;
   result.table = table.table;
   result.policy = policy;
+  result.shape = shape_of(table);
   result.key = row_identity(table);
   for (const std::string& name : result.key) {
     const Column& column = *table.column(name);
@@ -74,12 +103,29 @@ SyncedTable synced(const Table& table, Policy policy, int id) {
   return result;
 }
 
+// A partition follows its root, skipped with it.
+void add_partition(const Table& table, const Catalogue& catalogue, const config::Sync& settings,
+                   const Places& places, std::vector<SyncedTable>& selected, Findings& findings) {
+  if (!table.root) {
+    return;
+  }
+  if (const auto root = places.find(*table.root); root != places.end()) {
+    check_table(table, settings, findings);
+    check_relatives(table, catalogue, places, findings);
+    selected[root->second].relations.push_back(table.table);
+  } else if (!catalogue.tables.contains(*table.root)) {
+    refuse(findings, table,
+           fmt::format("is a partition of {}, whose schema is not in sync.schemas",
+                       table.root->text()));
+  }
+}
+
 }  // namespace
 
 std::vector<SyncedTable> select_tables(const Catalogue& old_side, const config::Sync& settings,
                                        const std::string& history_table, Findings& findings) {
   std::vector<SyncedTable> selected;
-  std::map<TableName, std::size_t> index;
+  Places places;
   std::set<std::string> known;
   for (const auto& [name, table] : old_side.tables) {
     known.insert(name.text());
@@ -94,16 +140,17 @@ std::vector<SyncedTable> select_tables(const Catalogue& old_side, const config::
       continue;
     }
     check_table(table, settings, findings);
-    index.emplace(name, selected.size());
+    places.emplace(name, selected.size());
     selected.push_back(synced(table, policy, static_cast<int>(selected.size()) + 1));
     if (policy == Policy::merge) {
       check_merge(table, selected.back(), findings);
     }
   }
   for (const auto& [name, table] : old_side.tables) {
-    if (table.partition && table.root && index.contains(*table.root)) {
-      check_table(table, settings, findings);
-      selected[index.at(*table.root)].relations.push_back(name);
+    if (table.partition) {
+      add_partition(table, old_side, settings, places, selected, findings);
+    } else if (places.contains(name)) {
+      check_relatives(table, old_side, places, findings);
     }
   }
   for (const auto& [name, policy] : settings.tables) {

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS crossover.synced_table (
   schema_name text NOT NULL,
   table_name text NOT NULL,
   policy text NOT NULL,
+  shape text NOT NULL,
   key_columns text[] NOT NULL,
   key_types text[] NOT NULL,
   key_collations text[] NOT NULL,
@@ -102,6 +103,12 @@ Side side_of(std::string_view text) { return text == "new" ? Side::new_side : Si
       ErrorKind::locked,
       fmt::format("unable to go on: another process has become the {} of this migration", what),
       "look at `data-sync status` and `route-switch status`, then run this step again");
+}
+
+Shape shape_of(std::string_view text) {
+  return text == name(Shape::partitioned)  ? Shape::partitioned
+         : text == name(Shape::inheriting) ? Shape::inheriting
+                                           : Shape::plain;
 }
 
 // A statement that must change exactly the migration's row of its owner.
@@ -244,6 +251,7 @@ void set_moving_to(Session& session, std::string_view owner, std::optional<Side>
 }
 
 void record_tables(Session& session, const std::vector<SyncedTable>& tables) {
+  std::vector<postgres::Statement> statements;
   for (const SyncedTable& table : tables) {
     std::vector<std::string> schemas;
     std::vector<std::string> names;
@@ -251,25 +259,27 @@ void record_tables(Session& session, const std::vector<SyncedTable>& tables) {
       schemas.push_back(relation.schema);
       names.push_back(relation.name);
     }
-    session.query(
-        "INSERT INTO crossover.synced_table (id, schema_name, table_name, policy, key_columns, "
-        "column_names, column_types, relation_schemas, relation_names, key_types, key_collations, "
-        "key_operators) VALUES ($1::int, $2, $3, $4, $5::text[], $6::text[], $7::text[], "
-        "$8::text[], $9::text[], $10::text[], $11::text[], $12::text[]) "
-        "ON CONFLICT (id) DO NOTHING",
-        {std::to_string(table.id), table.table.schema, table.table.name,
-         std::string(name(table.policy)), text_array(table.key), text_array(table.columns),
-         text_array(table.types), text_array(schemas), text_array(names),
-         text_array(of_keys(table, &KeyType::type)),
-         text_array(of_keys(table, &KeyType::collation)),
-         text_array(of_keys(table, &KeyType::equals))});
+    statements.push_back(
+        {"INSERT INTO crossover.synced_table (id, schema_name, table_name, policy, shape, "
+         "key_columns, column_names, column_types, relation_schemas, relation_names, key_types, "
+         "key_collations, key_operators) VALUES ($1::int, $2, $3, $4, $5, $6::text[], $7::text[], "
+         "$8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) "
+         "ON CONFLICT (id) DO NOTHING",
+         {std::to_string(table.id), table.table.schema, table.table.name,
+          std::string(name(table.policy)), std::string(name(table.shape)), text_array(table.key),
+          text_array(table.columns), text_array(table.types), text_array(schemas),
+          text_array(names), text_array(of_keys(table, &KeyType::type)),
+          text_array(of_keys(table, &KeyType::collation)),
+          text_array(of_keys(table, &KeyType::equals))},
+         {}});
   }
+  session.pipeline(statements);
 }
 
 std::vector<SyncedTable> read_tables(Session& session) {
   const Rows rows = session.query(
       "SELECT id, schema_name, table_name, policy, key_columns, column_names, column_types, "
-      "relation_schemas, relation_names, key_types, key_collations, key_operators "
+      "relation_schemas, relation_names, key_types, key_collations, key_operators, shape "
       "FROM crossover.synced_table ORDER BY id");
   std::vector<SyncedTable> tables;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -277,6 +287,7 @@ std::vector<SyncedTable> read_tables(Session& session) {
     table.id = static_cast<int>(rows.int64(i, 0));
     table.table = {std::string(rows.text(i, 1)), std::string(rows.text(i, 2))};
     table.policy = rows.text(i, 3) == "merge" ? Policy::merge : Policy::replace;
+    table.shape = shape_of(rows.text(i, 12));
     table.key = parse_text_array(rows.text(i, 4));
     table.columns = parse_text_array(rows.text(i, 5));
     table.types = parse_text_array(rows.text(i, 6));

@@ -20,6 +20,22 @@ std::string_view name(Policy policy) {
   return "replace";
 }
 
+std::string_view name(Shape shape) {
+  switch (shape) {
+    case Shape::partitioned:
+      return "partitioned";
+    case Shape::inheriting:
+      return "inheriting";
+    case Shape::plain:
+      break;
+  }
+  return "plain";
+}
+
+std::string SyncedTable::only() const {
+  return (shape == Shape::partitioned ? "" : "ONLY ") + table.quoted();
+}
+
 std::string KeyType::column_type() const {
   return collation.empty() ? type : type + " COLLATE " + collation;
 }

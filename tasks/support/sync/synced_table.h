@@ -37,12 +37,22 @@ struct KeyType {
   bool operator==(const KeyType&) const = default;
 };
 
+/// Which relations hold a table's rows, and whose statements change them.
+enum class Shape {
+  plain,        ///< its own, by statements that name it
+  partitioned,  ///< its partitions, by statements that name them or it
+  inheriting,   ///< its own, by statements that name it or a table that it inherits from
+};
+/// "plain", "partitioned" or "inheriting".
+std::string_view name(Shape shape);
+
 /// A table that takes part in the migration, as recorded in crossover.synced_table of both
 /// databases. A partitioned table is one entry: its partitions follow it.
 struct SyncedTable {
   int id = 0;  ///< the same in both databases; names the log and functions of the table
   TableName table;
   Policy policy = Policy::replace;
+  Shape shape = Shape::plain;
   /// The row's identity: primary key, else a unique index over NOT NULL columns; empty for a
   /// keyless table, which is copied whole when it has changed.
   std::vector<std::string> key;
@@ -54,6 +64,10 @@ struct SyncedTable {
   std::vector<TableName> relations;
 
   bool keyless() const { return key.empty(); }
+  /// What stands after FROM, DELETE FROM, TRUNCATE and LOCK TABLE for its own rows, without those
+  /// of tables that inherit from it, ours or not: ONLY "public"."role", or "public"."part" where
+  /// the rows are the partitions'.
+  std::string only() const;
   bool operator==(const SyncedTable&) const = default;
 };
 

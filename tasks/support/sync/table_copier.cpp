@@ -52,7 +52,7 @@ void Throttle::passed(std::size_t bytes) {
 }
 
 std::string take_snapshot(postgres::Session& source, const SyncedTable& table) {
-  source.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table.table.quoted()));
+  source.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table.only()));
   return std::string(source.query("SELECT txid_current_snapshot()").text(0, 0));
 }
 
@@ -91,7 +91,7 @@ void TableCopier::copy_table(const SyncedTable& table, const CopyPiece& piece, T
   const std::string snapshot = take_snapshot(source_, table);
   const CopySize size =
       table.policy == Policy::merge ? merge(table, given_up) : replace(table, given_up);
-  require_not_live(target_, side_);
+  require_not_live(target_, side_, table);
   stop_point("copy-loaded");
   mark_done(target_, piece, size);
   record(table, size.rows, snapshot);
@@ -106,7 +106,7 @@ void TableCopier::clear(const SyncedTable& table) {
   Transaction writing(target_);
   require_owner(target_, team_.owner);
   target_.batch(delete_carried_sql(table));
-  require_not_live(target_, side_);
+  require_not_live(target_, side_, table);
   writing.commit();
 }
 
@@ -117,7 +117,7 @@ void TableCopier::copy_range(const SyncedTable& table, const CopyPiece& piece, T
       fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(piece.exported)));
   const CopySize size =
       pipe(table, copy_range_sql(table, *piece.range), copy_in_sql(table), given_up);
-  require_not_live(target_, side_);
+  require_not_live(target_, side_, table);
   stop_point("copy-range-loaded");
   mark_done(target_, piece, size);
   writing.commit();
@@ -171,11 +171,11 @@ CopySize TableCopier::merge(const SyncedTable& table, const GivenUp& given_up) {
     key += fmt::format("{}{}::text", key.empty() ? "" : ", ", quoted);
   }
   target_.batch(fmt::format(
-      "DELETE FROM {0} AS t USING pg_temp.{1} AS r WHERE {2};\n"
+      "DELETE FROM {6} AS t USING pg_temp.{1} AS r WHERE {2};\n"
       "DELETE FROM crossover.kept_row WHERE table_id = {3};\n"
-      "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {0};\n"
+      "INSERT INTO crossover.kept_row (table_id, key) SELECT {3}, ARRAY[{4}] FROM {6};\n"
       "INSERT INTO {0} ({5}) OVERRIDING SYSTEM VALUE SELECT {5} FROM pg_temp.{1};",
-      table.table.quoted(), rows, match, table.id, key, column_list(table)));
+      table.table.quoted(), rows, match, table.id, key, column_list(table), table.only()));
   return size;
 }
 

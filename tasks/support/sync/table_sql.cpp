@@ -65,8 +65,8 @@ std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
   return fmt::format(
       "SELECT r.* FROM (SELECT DISTINCT {} FROM {} WHERE {}) AS k, "
       "LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r",
-      log_keys(table), log_name(table), since(snapshot), carried_columns(table),
-      table.table.quoted(), key_match(table, "k.k{0}"));
+      log_keys(table), log_name(table), since(snapshot), carried_columns(table), table.only(),
+      key_match(table, "k.k{0}"));
 }
 
 /// unnest($1::text[], $2::text[]) AS u(v1, v2)
@@ -145,8 +145,7 @@ std::string copy_logged_rows_sql(const SyncedTable& table, std::string_view snap
 }
 
 std::string copy_all_rows_sql(const SyncedTable& table) {
-  return fmt::format("COPY (SELECT {} FROM {}) TO STDOUT", column_list(table),
-                     table.table.quoted());
+  return fmt::format("COPY (SELECT {} FROM {}) TO STDOUT", column_list(table), table.only());
 }
 
 std::string copy_range_sql(const SyncedTable& table, const PageRange& range) {
@@ -163,7 +162,7 @@ std::string copy_range_sql(const SyncedTable& table, const PageRange& range) {
 }
 
 std::string delete_keys_sql(const SyncedTable& table) {
-  return fmt::format("DELETE FROM {} AS t USING {} WHERE {}", table.table.quoted(),
+  return fmt::format("DELETE FROM {} AS t USING {} WHERE {}", table.only(),
                      unnested(table.key.size()), key_match(table, "u.v{0}::{1}"));
 }
 
@@ -178,7 +177,7 @@ std::string insert_rows_sql(const SyncedTable& table) {
 
 std::string select_keys_sql(const SyncedTable& table) {
   return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {})",
-                     carried_columns(table), table.table.quoted(), unnested(table.key.size()),
+                     carried_columns(table), table.only(), unnested(table.key.size()),
                      key_match(table, "u.v{0}::{1}"));
 }
 
@@ -187,17 +186,17 @@ std::string copy_in_sql(const SyncedTable& table) {
 }
 
 std::string delete_carried_sql(const SyncedTable& table) {
-  return fmt::format("DELETE FROM {} AS t{}", table.table.quoted(), carried_condition(table));
+  return fmt::format("DELETE FROM {} AS t{}", table.only(), carried_condition(table));
 }
 
 std::string copy_carried_rows_sql(const SyncedTable& table) {
-  return fmt::format("COPY (SELECT {} FROM {} AS t{}) TO STDOUT", column_list(table),
-                     table.table.quoted(), carried_condition(table));
+  return fmt::format("COPY (SELECT {} FROM {} AS t{}) TO STDOUT", column_list(table), table.only(),
+                     carried_condition(table));
 }
 
 std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried) {
   return fmt::format("COPY (SELECT {}{}{} FROM {} AS t{}) TO STDOUT", key_columns(table),
-                     table.keyless() ? "" : ", ", column_list(table), table.table.quoted(),
+                     table.keyless() ? "" : ", ", column_list(table), table.only(),
                      carried ? carried_condition(table) : "");
 }
 
@@ -213,8 +212,8 @@ std::string copy_key_table_sql(const SyncedTable& table) {
 }
 
 std::string delete_by_key_table_sql(const SyncedTable& table) {
-  return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}", table.table.quoted(),
-                     key_table(table), key_match(table, "u.k{0}"));
+  return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}", table.only(), key_table(table),
+                     key_match(table, "u.k{0}"));
 }
 
 std::string drop_key_table_sql(const SyncedTable& table) {
@@ -225,7 +224,7 @@ std::string save_by_key_table_sql(const SyncedTable& table) {
   return fmt::format(
       "INSERT INTO crossover.saved_row (table_id, content) SELECT {}, to_jsonb(t) "
       "FROM {} AS t JOIN {} AS u ON {}",
-      table.id, table.table.quoted(), key_table(table), key_match(table, "u.k{0}"));
+      table.id, table.only(), key_table(table), key_match(table, "u.k{0}"));
 }
 
 std::string save_row_sql(const SyncedTable& table) {

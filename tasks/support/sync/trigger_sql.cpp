@@ -29,13 +29,20 @@ std::string function_name(const SyncedTable& table, std::string_view operation) 
   return fmt::format("crossover.capture_{}_{}", table.id, operation);
 }
 
-// Qualified, since a column may bear the name of a variable of PL/pgSQL ("found", "new", "tg_op").
-std::string keys_of(const SyncedTable& table, std::string_view rows) {
+// Row triggers, which fire on the table that a row is in: a statement that names a parent fires its
+// statement triggers alone, and they see the children's rows in the parent's shape.
+bool by_row(const SyncedTable& table) { return table.shape == Shape::inheriting; }
+
+// The keys of the new or the old rows: of a transition table, or of the row that the trigger is
+// for. Qualified, since a column may bear the name of a variable of PL/pgSQL ("found", "new",
+// "tg_op").
+std::string keys_of(const SyncedTable& table, std::string_view age) {
+  const std::string rows = fmt::format("{}{}", age, by_row(table) ? "" : "_rows");
   std::string list;
   for (const std::string& column : table.key) {
     list += fmt::format("{}{}.{}", list.empty() ? "" : ", ", rows, quote_identifier(column));
   }
-  return fmt::format("SELECT {} FROM {}", list, rows);
+  return by_row(table) ? "SELECT " + list : fmt::format("SELECT {} FROM {}", list, rows);
 }
 
 std::string log_columns(const SyncedTable& table) {
@@ -47,17 +54,21 @@ std::string log_columns(const SyncedTable& table) {
 }
 
 // A row without keys says "anything may have changed": after TRUNCATE, and always for a keyless
-// table.
+// table. One is enough for all rows of a transaction.
 std::string log_whole_table(const SyncedTable& table) {
   return fmt::format(
-      "INSERT INTO {} (txid, addr, whole) VALUES (pg_catalog.txid_current(), "
-      "pg_catalog.inet_client_addr(), true);",
-      log_name(table));
+      "INSERT INTO {0} (txid, addr, whole) SELECT pg_catalog.txid_current(), "
+      "pg_catalog.inet_client_addr(), true{1};",
+      log_name(table),
+      by_row(table) ? fmt::format(" WHERE NOT EXISTS (SELECT FROM {} AS logged WHERE logged.txid = "
+                                  "pg_catalog.txid_current() AND logged.whole)",
+                                  log_name(table))
+                    : "");
 }
 
 std::string log_keys(const SyncedTable& table, std::string_view operation) {
-  const std::string from_new = keys_of(table, "new_rows");
-  const std::string from_old = keys_of(table, "old_rows");
+  const std::string from_new = keys_of(table, "new");
+  const std::string from_old = keys_of(table, "old");
   // UNION drops the second copy of a key that did not change, which is nearly every UPDATE.
   const std::string keys = operation == "insert"   ? from_new
                            : operation == "delete" ? from_old
@@ -119,12 +130,15 @@ std::string create_capture_triggers_sql(const SyncedTable& table, const TableNam
                                         const Secret& apply_token) {
   std::string sql = drop_capture_triggers_sql(relation);
   for (const Operation& operation : operations) {
+    // TRUNCATE fires those of every table that it empties, and has none for rows.
+    const bool row = by_row(table) && operation.word != "truncate";
     sql += fmt::format(
-        "CREATE TRIGGER crossover_capture_{0} AFTER {1} ON {2} {3} FOR EACH STATEMENT WHEN {4} "
-        "EXECUTE FUNCTION {5}();\n"
+        "CREATE TRIGGER crossover_capture_{0} AFTER {1} ON {2} {3} FOR EACH {4} WHEN {5} "
+        "EXECUTE FUNCTION {6}();\n"
         "ALTER TABLE {2} ENABLE ALWAYS TRIGGER crossover_capture_{0};\n",
-        operation.word, operation.event, relation.quoted(), operation.referencing,
-        unless_applying(apply_token), function_name(table, operation.word));
+        operation.word, operation.event, relation.quoted(), row ? "" : operation.referencing,
+        row ? "ROW" : "STATEMENT", unless_applying(apply_token),
+        function_name(table, operation.word));
   }
   return sql;
 }

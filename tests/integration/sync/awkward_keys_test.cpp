@@ -1,10 +1,8 @@
 // Keys whose equality, collation or name is not what it looks like.
 #include <catch2/catch.hpp>
 
-#include "sync/catalogue.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
-#include "sync/selection.h"
 #include "world.h"
 
 using namespace crossover;
@@ -29,14 +27,7 @@ CREATE TABLE public.variables ("found" int, "new" int, "tg_op" int, "txid" int, 
 
 struct AwkwardKeys {
   AwkwardKeys() : old_side(world.old_db.open("test")) {
-    postgres::Session new_side = world.new_db.open("test");
-    for (postgres::Session* session : {&old_side, &new_side}) {
-      session->batch(schema);
-    }
-    Findings findings;
-    world.tables =
-        select_tables(read_catalogue(old_side, {"public"}), config::Sync{}, "", findings);
-    CHECK_FALSE(refuses(findings));
+    world.add_schema(schema);
     old_side.batch(
         "INSERT INTO public.insensitive VALUES ('Abc', 1), ('def', 1);"
         "INSERT INTO public.pairs VALUES ('a=>1', 1), ('a=>2', 1);"

@@ -65,13 +65,23 @@ void create(PostgresServer& server, bool full) {
 World::World(int old_version, int new_version) : old_server(old_version), new_server(new_version) {
   create(old_server, true);
   create(new_server, false);
+  select();
+}
+
+void World::select() {
   postgres::Session session = old_db.open("catalogue");
   sync::Findings findings;
-  tables =
-      sync::select_tables(sync::read_catalogue(session, {"public"}), config::Sync{}, "", findings);
+  tables = sync::select_tables(sync::read_catalogue(session, {"public"}), settings, "", findings);
   if (sync::refuses(findings)) {
     throw std::logic_error(findings.front().object + " " + findings.front().text);
   }
+}
+
+void World::add_schema(const std::string& sql) {
+  for (const sync::Side side : {sync::Side::old_side, sync::Side::new_side}) {
+    databases.at(side).open("test").batch(sql);
+  }
+  select();
 }
 
 void World::start(sync::Direction direction) {

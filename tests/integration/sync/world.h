@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "config/sync.h"
 #include "fixtures/postgres/server.h"
 #include "sync/capture.h"
 #include "sync/database.h"
@@ -50,11 +51,16 @@ struct World {
   StopRequest stop;
   NoLog log;
   NoProgress progress;
+  config::Sync settings;
   std::vector<sync::SyncedTable> tables;
 
   sync::InstallContext install() {
     return {clock, stop, log, {std::chrono::milliseconds(400), std::chrono::seconds(20)}};
   }
+  /// Selects the tables anew, by `settings`; for before the start.
+  void select();
+  /// The same, after adding to the schemas of both databases.
+  void add_schema(const std::string& sql);
   /// State, gates, capture and position for `direction`.
   void start(sync::Direction direction);
   /// Every table of both sides as sorted text, by plain SQL: the checker that is not ours.

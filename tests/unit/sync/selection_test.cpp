@@ -79,20 +79,91 @@ TEST_CASE("generated columns are not carried, identity columns are") {
 }
 
 TEST_CASE("what can't be carried is an error, not left out") {
-  Table inherited = table("child");
-  inherited.inherits = true;
   Table heap = table("heap");
   heap.unique_indexes.clear();
   heap.bytes = std::int64_t{1} << 40;
   Findings findings;
-  select_tables(with({inherited, heap}), {}, "", findings);
+  select_tables(with({heap}), {}, "", findings);
   CHECK(
       errors(findings) ==
       std::vector<std::string>{
-          "table public.child takes part in table inheritance, which can't be carried yet",
           "table public.heap has no primary key and no unique index over NOT NULL columns, and its "
           "1099511627776 bytes are over sync.keylessLimit (104857600): every change would copy it "
           "whole"});
+}
+
+TEST_CASE(
+    "a table that inherits is carried by itself, row by row, with all that it inherits from") {
+  Table parent = table("parent");
+  parent.children = {{"public", "child"}};
+  Table child = table("child");
+  child.parents = {parent.table};
+  Findings findings;
+  SECTION("both") {
+    const auto tables = select_tables(with({parent, child, table("role")}), {}, "", findings);
+    CHECK(errors(findings).empty());
+    REQUIRE(tables.size() == 3);
+    CHECK(tables[0].shape == Shape::inheriting);
+    CHECK(tables[0].only() == R"(ONLY "public"."child")");
+    CHECK(tables[1].shape == Shape::inheriting);
+    CHECK(tables[2].shape == Shape::plain);
+  }
+  SECTION("a parent without its child") {
+    config::Sync settings;
+    settings.tables["public.child"].policy = Policy::skip;
+    CHECK(select_tables(with({parent, child}), settings, "", findings).size() == 1);
+    CHECK(errors(findings).empty());
+  }
+  SECTION("a child without its parent") {
+    config::Sync settings;
+    settings.tables["public.parent"].policy = Policy::skip;
+    select_tables(with({parent, child}), settings, "", findings);
+    CHECK(errors(findings) ==
+          std::vector<std::string>{
+              "table public.child inherits from public.parent, which is not carried: statements "
+              "that name that one would pass this one's gate; carry both or neither"});
+  }
+  SECTION("a child in a schema that is not carried") {
+    parent.children.push_back({"archive", "child"});
+    select_tables(with({parent, child}), {}, "", findings);
+    CHECK(errors(findings) ==
+          std::vector<std::string>{"table public.parent has the child table archive.child, whose "
+                                   "schema is not in sync.schemas"});
+  }
+}
+
+TEST_CASE("partitions follow their root, and are not left behind in another schema") {
+  Table root = table("part");
+  root.kind = 'p';
+  root.children = {{"public", "part_1"}};
+  Table part = table("part_1");
+  part.partition = true;
+  part.root = root.table;
+  part.parents = {root.table};
+  Findings findings;
+  SECTION("all in one") {
+    const auto tables = select_tables(with({root, part}), {}, "", findings);
+    CHECK(errors(findings).empty());
+    REQUIRE(tables.size() == 1);
+    CHECK(tables[0].shape == Shape::partitioned);
+    CHECK(tables[0].only() == R"("public"."part")");
+    CHECK(tables[0].relations == std::vector<TableName>{root.table, part.table});
+  }
+  SECTION("a partition elsewhere") {
+    root.children.push_back({"archive", "part_0"});
+    select_tables(with({root, part}), {}, "", findings);
+    CHECK(errors(findings) ==
+          std::vector<std::string>{"table public.part has the partition archive.part_0, whose "
+                                   "schema is not in sync.schemas"});
+  }
+  SECTION("a root elsewhere") {
+    part.root = {"archive", "part"};
+    part.parents = {*part.root};
+    CHECK(select_tables(with({part}), {}, "", findings).empty());
+    CHECK(errors(findings) ==
+          std::vector<std::string>{"table public.part_1 is a partition of archive.part, whose "
+                                   "schema is not in sync.schemas"});
+  }
 }
 
 TEST_CASE("a policy for a table that does not exist is an error") {
@@ -126,6 +197,27 @@ TEST_CASE("structures that could lose or refuse rows are errors") {
           std::vector<std::string>{
               "table public.role column 'colour' exists in the new database only, "
               "so going back would lose it"});
+  }
+  SECTION("another parent") {
+    changed.parents = {{"public", "thing"}};
+    CHECK(errors(compare_structure(old_side, with({changed}), tables)) ==
+          std::vector<std::string>{
+              "table public.role inherits from public.thing in the new database only"});
+  }
+  SECTION("partitions that only the new side has") {
+    changed.kind = 'p';
+    changed.children = {{"public", "role_1"}};
+    CHECK(errors(compare_structure(old_side, with({changed}), tables)) ==
+          std::vector<std::string>{
+              "table public.role has the partition public.role_1 in the new database only"});
+  }
+  SECTION("what changes the rows that are carried") {
+    changed.interferers = {"rule keep"};
+    CHECK(errors(compare_structure(old_side, with({changed}), tables)) ==
+          std::vector<std::string>{
+              "table public.role has the rule keep in the new database, which is enabled ALWAYS or "
+              "REPLICA and so would change what is carried there: enable it as usual, or set the "
+              "table's policy to skip"});
   }
   SECTION("a missing table") {
     CHECK(errors(compare_structure(old_side, with({}), tables)) ==

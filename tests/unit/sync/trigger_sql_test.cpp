@@ -42,6 +42,22 @@ TEST_CASE("identifiers are quoted and every function has a pinned search_path") 
   CHECK(functions == 4);
 }
 
+TEST_CASE("a table that takes part in inheritance is captured row by row") {
+  SyncedTable table = odd();
+  table.shape = Shape::inheriting;
+  const std::string functions = create_capture_functions_sql(table);
+  CHECK(functions.find("FROM (SELECT new.\"Key A\" UNION SELECT old.\"Key A\") AS keys") !=
+        std::string::npos);
+  CHECK(functions.find("_rows") == std::string::npos);
+  const std::string triggers =
+      create_capture_triggers_sql(table, table.table, Secret(std::string("canary")));
+  CHECK(triggers.find("AFTER UPDATE ON \"public\".\"Odd \"\"x\"\"\"  FOR EACH ROW WHEN") !=
+        std::string::npos);
+  CHECK(triggers.find("AFTER TRUNCATE ON \"public\".\"Odd \"\"x\"\"\"  FOR EACH STATEMENT") !=
+        std::string::npos);
+  CHECK(triggers.find("REFERENCING") == std::string::npos);
+}
+
 TEST_CASE("a keyless table logs that it changed, not which rows") {
   SyncedTable table = odd();
   table.key.clear();

@@ -5,6 +5,7 @@
 #include "data-sync/preflight.h"
 #include "data-sync/rehearse.h"
 #include "data-sync/removal.h"
+#include "data-sync/salvage.h"
 #include "data-sync/start.h"
 #include "data-sync/status.h"
 #include "data-sync/verify.h"
@@ -26,6 +27,8 @@ void run(Run& migration, const std::string& verb) {
     status(migration);
   } else if (verb == "rehearse") {
     rehearse(migration);
+  } else if (verb == "salvage") {
+    salvage(migration);
   } else if (verb == "finish") {
     finish(migration);
   } else if (verb == "abort") {

@@ -20,20 +20,6 @@ namespace {
 using sync::Direction;
 using sync::Side;
 
-// Rows that only the lost database has are still looked for there, and nothing of it may come
-// back over what the old one has been told since.
-void require_kept(const Run& run) {
-  postgres::Session old_side = run.at(Side::old_side).open("follow");
-  const auto row = sync::read_migration(old_side);
-  if (row && row->phase == sync::abandoned_phase) {
-    throw Error(ErrorKind::precondition,
-                "unable to follow: the new database was given up by `route-switch rollback "
-                "--accept-loss`",
-                "end this migration by `data-sync remove`, make the new database anew and begin "
-                "again");
-  }
-}
-
 // At the limit capture goes and the phase fails, never the service. Returns the log's size.
 std::int64_t require_log_below_limit(const Run& run, Direction direction) {
   const Side side = sync::source(direction);
@@ -77,6 +63,9 @@ class Follower {
     take_over();
     sync::Drain drain(run_.databases(), direction_, tables_, migration_.apply_token, token_,
                       context.log());
+    if (direction_ == Direction::reverse) {
+      drain.keep_sequences_ahead(run_.config().sync.sequence_margin);
+    }
     const Duration interval = context.options().duration("interval");
     const bool until_caught_up = context.options().flag("until-caught-up");
     while (!context.stop().requested()) {
@@ -164,6 +153,18 @@ class Follower {
   FollowMetrics metrics_;
   std::optional<http::PageServer> server_;
 };
+
+// A database that was given up is followed no more, but capture goes on in the one that the service
+// has gone back to, and nobody else looks at its size.
+void require_kept(const Run& run) {
+  postgres::Session old_side = run.at(Side::old_side).open("follow");
+  try {
+    sync::require_kept(old_side, "follow");
+  } catch (const Error&) {
+    require_log_below_limit(run, Direction::forward);
+    throw;
+  }
+}
 
 }  // namespace
 

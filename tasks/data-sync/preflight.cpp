@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "data-sync/client_list.h"
 #include "digest/sha256.h"
 #include "postgres/server_identity.h"
-#include "sync/clients.h"
 #include "sync/compare.h"
 #include "sync/rights.h"
 #include "sync/seeds.h"
@@ -44,19 +44,6 @@ std::string schema_hash(const sync::Catalogue& catalogue,
     }
   }
   return digest::sha256(text);
-}
-
-void list_clients(const Run& run, const std::vector<sync::DatabaseClient>& clients) {
-  cli::Table table{.title = "Clients of the old database",
-                   .columns = {"address", "application", "role", "sessions", "in transaction",
-                               "advisory locks", "listens"},
-                   .rows = {}};
-  for (const sync::DatabaseClient& client : clients) {
-    table.rows.push_back({client.address, client.application, client.role,
-                          std::to_string(client.sessions), std::to_string(client.in_transaction),
-                          std::to_string(client.advisory_locks), client.listens ? "yes" : "no"});
-  }
-  run.context().result().add_table(std::move(table));
 }
 
 void list_tables(const Run& run, const Survey& survey) {
@@ -184,11 +171,8 @@ void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direc
 
 void preflight(const Run& run) {
   Survey found = survey(run);
-  postgres::Session session = run.at(sync::Side::old_side).open("preflight");
-  const auto clients = sync::read_clients(session);
-  append(found.findings, sync::open_questions(run.config().sync.answers, clients));
   list_tables(run, found);
-  list_clients(run, clients);
+  append(found.findings, list_clients(run));
   report_findings(run, found.findings);
   require_no_seed_conflicts(run, found, sync::Direction::forward);
 }

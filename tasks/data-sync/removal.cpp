@@ -10,6 +10,7 @@
 #include "base/stop_point.h"
 #include "data-sync/plan.h"
 #include "data-sync/rehearse.h"
+#include "data-sync/salvage.h"
 #include "files/files.h"
 #include "sync/capture.h"
 
@@ -134,11 +135,17 @@ std::vector<Side> chosen_sides(const Run& run) {
 
 const std::vector<Side> both = {Side::old_side, Side::new_side};
 
+// What a removal takes off is all that knows of writes that were not carried.
+cli::Plan removal_plan(const Run& run, const std::vector<Side>& sides) {
+  require_salvaged(run);
+  return plan_removal(run.context().verb(), run.config().name, names(sides));
+}
+
 }  // namespace
 
 void finish(Run& run) {
   run.changing(
-      both, [&] { return plan_removal("finish", run.config().name, names(both)); },
+      both, [&] { return removal_plan(run, both); },
       [&](const cli::Plan&) {
         for (const Side side : both) {
           if (!remove_capture(run, side)) {
@@ -166,7 +173,7 @@ void finish(Run& run) {
 
 void abort(Run& run) {
   run.changing(
-      both, [&] { return plan_removal("abort", run.config().name, names(both)); },
+      both, [&] { return removal_plan(run, both); },
       [&](const cli::Plan&) {
         if (run.live_side() == Side::new_side) {
           throw Error(ErrorKind::precondition,
@@ -185,7 +192,7 @@ void abort(Run& run) {
 void remove(Run& run) {
   const std::vector<Side> sides = chosen_sides(run);
   run.changing(
-      sides, [&] { return plan_removal("remove", run.config().name, names(sides)); },
+      sides, [&] { return removal_plan(run, sides); },
       [&](const cli::Plan&) {
         export_evidence(run, sides);
         for (const Side side : sides) {

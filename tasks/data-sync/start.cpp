@@ -79,6 +79,7 @@ class Starter {
  private:
   std::vector<sync::SyncedTable> recorded_tables() {
     postgres::Session session = run_.at(Side::old_side).open("start");
+    sync::require_kept(session, "start");
     return sync::read_migration(session) ? sync::read_tables(session)
                                          : std::vector<sync::SyncedTable>{};
   }
@@ -288,6 +289,9 @@ class Starter {
   void first_drains() {
     sync::Drain drain(run_.databases(), direction_, recorded_, apply_token_, owner_,
                       run_.context().log());
+    if (direction_ == Direction::reverse) {
+      drain.keep_sequences_ahead(run_.config().sync.sequence_margin);
+    }
     for (int i = 0; i < 10; ++i) {
       run_.context().stop().throw_if_requested();
       const sync::DrainReport report = drain.run();

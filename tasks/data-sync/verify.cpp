@@ -43,6 +43,8 @@ class CommonPoint {
         direction_(direction),
         target_(run.at(sync::target(direction)).open("verify")),
         tables_(read_tables()) {
+    postgres::Session old_side = run.at(Side::old_side).open("verify");
+    sync::require_kept(old_side, "verify");
     require_copied(target_, direction);
   }
 
@@ -117,6 +119,9 @@ class CommonPoint {
       }
       drain_.emplace(run_.databases(), direction_, tables_, migration.apply_token,
                      migration.drainer_token, run_.context().log());
+      if (direction_ == Direction::reverse) {
+        drain_->keep_sequences_ahead(run_.config().sync.sequence_margin);
+      }
     }
     try {
       return drain_->run_keeping_snapshot().snapshot;

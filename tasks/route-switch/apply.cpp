@@ -187,6 +187,11 @@ class Move {
                                    fmt::format("to the {} database, paused for {:.0f} ms",
                                                sync::name(to_), 1e3 * seconds(report.paused)));
     }
+    if (report.changed && accept_loss_) {
+      context_.log().warning(
+          "what was written to the new database and not carried is in its capture logs: when it "
+          "answers again, `data-sync salvage` lists it");
+    }
     if (report.changed && !accept_loss_) {
       report_replicas(context_, connections_.databases().at(sync::other(to_)), sync::other(to_));
     }

@@ -254,7 +254,7 @@ void Guards::list_clients() {
   cli::Table table{
       "clients of the old database", {"address", "application", "role", "sessions"}, {}};
   Session session = connections_.databases().old_db.open("guards");
-  for (const sync::DatabaseClient& one : sync::read_clients(session)) {
+  for (const sync::DatabaseClient& one : sync::read_clients(session).clients) {
     table.rows.push_back({one.address, one.application, one.role, std::to_string(one.sessions)});
   }
   context_.result().add_table(std::move(table));

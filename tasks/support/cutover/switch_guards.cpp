@@ -78,8 +78,9 @@ void require_kept(Session& source, Session& target) {
     if (row && row->phase == sync::abandoned_phase) {
       throw Error(ErrorKind::precondition,
                   "unable to switch: the new database was given up by `rollback --accept-loss`",
-                  "end this migration by `data-sync remove`, make the new database anew and "
-                  "begin again; what was lost is in its capture logs");
+                  "list what was written there and not carried by `data-sync salvage` when it "
+                  "answers again, end this migration by `data-sync remove`, make the new database "
+                  "anew and begin again");
     }
   }
 }

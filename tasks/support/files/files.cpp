@@ -41,6 +41,8 @@ void sync_folder(const std::filesystem::path& path) {
   ::fsync(descriptor.get());
 }
 
+}  // namespace
+
 /// A temporary file that is deleted unless it was renamed to its place.
 class Draft {
  public:
@@ -70,8 +72,6 @@ class Draft {
   std::string name_;
   Descriptor descriptor_;
 };
-
-}  // namespace
 
 std::string read(const std::filesystem::path& path, std::size_t limit) {
   const Descriptor descriptor = open_file(path, O_RDONLY, 0, "read");
@@ -121,14 +121,34 @@ void write_all(int descriptor, std::string_view content, std::string_view name) 
   }
 }
 
-void write_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode) {
-  Draft draft(path);
-  write_all(draft.descriptor(), content, path.string());
-  if (::fchmod(draft.descriptor(), mode) != 0 || ::fsync(draft.descriptor()) != 0) {
-    throw failure("write", path.string(), errno);
+AtomicFile::AtomicFile(std::filesystem::path path, mode_t mode)
+    : path_(std::move(path)), mode_(mode), draft_(std::make_unique<Draft>(path_)) {}
+
+AtomicFile::~AtomicFile() = default;
+
+void AtomicFile::write(std::string_view content) {
+  constexpr std::size_t enough = 65536;
+  buffer_ += content;
+  if (buffer_.size() >= enough) {
+    write_all(draft_->descriptor(), buffer_, path_.string());
+    buffer_.clear();
   }
-  draft.rename_to(path);
-  sync_folder(path);
+}
+
+void AtomicFile::commit() {
+  write_all(draft_->descriptor(), buffer_, path_.string());
+  buffer_.clear();
+  if (::fchmod(draft_->descriptor(), mode_) != 0 || ::fsync(draft_->descriptor()) != 0) {
+    throw failure("write", path_.string(), errno);
+  }
+  draft_->rename_to(path_);
+  sync_folder(path_);
+}
+
+void write_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode) {
+  AtomicFile file(path, mode);
+  file.write(content);
+  file.commit();
 }
 
 void append(const std::filesystem::path& path, std::string_view content) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,27 @@ Secret read_secret(const std::filesystem::path& path);
 /// `unable to write 'PATH': CAUSE` and leaves the old file and no temporary one.
 void write_atomically(const std::filesystem::path& path, std::string_view content,
                       mode_t mode = 0644);
+
+class Draft;
+
+/// The same for a content that is too large to be held: it is written piece by piece and stands at
+/// its place when `commit` has returned. An object that goes without it leaves nothing behind.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path, mode_t mode = 0644);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view content);
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  mode_t mode_;
+  std::string buffer_;
+  std::unique_ptr<Draft> draft_;
+};
 
 /// Adds `content` to the end of a file that others may add to as well (GITHUB_OUTPUT). Creates it.
 void append(const std::filesystem::path& path, std::string_view content);

@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "sync/position.h"
 #include "sync/table_sql.h"
 
 namespace crossover::sync {
@@ -15,13 +16,7 @@ Backlog read_backlog(postgres::Session& source, postgres::Session& target, Direc
   if (position.empty()) {
     return {};
   }
-  // A table that has been copied and not drained since counts from its copy.
-  const postgres::Rows copied = target.query(
-      "SELECT id, start_snapshot FROM crossover.synced_table WHERE start_snapshot IS NOT NULL");
-  std::map<std::int64_t, std::string> starts;
-  for (std::size_t i = 0; i < copied.size(); ++i) {
-    starts.emplace(copied.int64(i, 0), copied.text(i, 1));
-  }
+  const std::map<int, std::string> starts = copy_snapshots(target);
   std::vector<postgres::Statement> statements;
   for (const SyncedTable& table : tables) {
     const auto start = starts.find(table.id);

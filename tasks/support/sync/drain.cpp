@@ -4,7 +4,6 @@
 
 #include <deque>
 #include <future>
-#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -24,17 +23,6 @@ namespace {
 
 using postgres::Rows;
 using postgres::Session;
-
-// Tables that were copied and not drained since, with the snapshot that their copy was made in.
-std::map<int, std::string> copy_snapshots(Session& target) {
-  const Rows rows = target.query(
-      "SELECT id, start_snapshot FROM crossover.synced_table WHERE start_snapshot IS NOT NULL");
-  std::map<int, std::string> snapshots;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    snapshots.emplace(static_cast<int>(rows.int64(i, 0)), rows.text(i, 1));
-  }
-  return snapshots;
-}
 
 // A session that waits for one table while it holds another makes an application's TRUNCATE a
 // deadlock. So a drain whose time is not scarce gives way sooner than any server looks for one
@@ -102,11 +90,17 @@ class Drain::Impl {
       writer_.require_drainer(drainer_, DrainerLock::until_end);
       require_not_live(writer_.session(), sync::target(direction_));
     }
+    if (ahead_by_ && (report.tables > 0 || first_behind_gate())) {
+      advance_sequences(*ahead_by_);
+      ahead_ = true;
+    }
     flush_wal(flusher_);
     writer_.commit();
-    history_.emplace_back(clock_.now(), before_.snapshot);
+    carried_ = before_.snapshot;
     stop_point("drain-committed");
   }
+
+  void keep_sequences_ahead(std::int64_t margin) { ahead_by_ = margin; }
 
   void end_source() { reader_.end(); }
 
@@ -178,8 +172,11 @@ class Drain::Impl {
   }
 
   std::uint64_t purge(Duration retention, const Clock& clock) {
+    if (!carried_.empty() && (history_.empty() || history_.back().second != carried_)) {
+      history_.emplace_back(clock.now(), carried_);
+    }
     std::string covered;
-    while (!history_.empty() && clock.now() - history_.front().first > retention) {
+    while (!history_.empty() && clock.now() - history_.front().first >= retention) {
       covered = history_.front().second;
       history_.pop_front();
     }
@@ -202,6 +199,17 @@ class Drain::Impl {
 
   static std::int64_t milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  }
+
+  // What others have brought may be ahead of the sequences. Those of a database that the service
+  // lives on are its own.
+  bool first_behind_gate() { return !ahead_ && gate_state(writer_.session()) == GateState::closed; }
+
+  // Before the rows are committed, and after the snapshot that shows them: whoever took a value of
+  // the source's sequence for one of them has taken it by then.
+  void advance_sequences(std::int64_t margin) {
+    sequences_.advance(writer_.session(), sequences_.source_values(flusher_),
+                       sequences_.target_values(writer_.session()), margin);
   }
 
   void begin(std::string_view lock_timeout) {
@@ -269,6 +277,9 @@ class Drain::Impl {
   std::optional<Session> target_witness_;
   std::optional<SchemaProof> proof_;
   std::int64_t margin_ = 0;
+  std::optional<std::int64_t> ahead_by_;
+  bool ahead_ = false;
+  std::string carried_;  // S0 of the last drain that was committed
   std::deque<std::pair<Clock::Monotonic, std::string>> history_;
 };
 
@@ -279,6 +290,8 @@ Drain::Drain(const Databases& databases, Direction direction, std::vector<Synced
 Drain::~Drain() = default;
 Drain::Drain(Drain&&) noexcept = default;
 Drain& Drain::operator=(Drain&&) noexcept = default;
+
+void Drain::keep_sequences_ahead(std::int64_t margin) { impl_->keep_sequences_ahead(margin); }
 
 DrainReport Drain::run() {
   DrainReport report = impl_->drain();

@@ -45,6 +45,11 @@ class Drain {
   Drain(Drain&&) noexcept;
   Drain& operator=(Drain&&) noexcept;
 
+  /// From now on the first drain behind a closed gate, and every one that carries rows, moves the
+  /// target's sequences ahead of the source's by `margin` before it commits: a target that has to
+  /// take over as it stands (rollback --accept-loss) hands out no value of a row that it holds.
+  void keep_sequences_ahead(std::int64_t margin);
+
   /// One drain, committed. Gives way to whoever locks a table of the source and begins anew; when
   /// that goes on for 5 s it throws what postgres::is_lock_conflict() is true for.
   DrainReport run();
@@ -70,7 +75,10 @@ class Drain {
   /// Captured entries that the target does not have yet.
   std::uint64_t lag();
 
-  /// Deletes log entries that the target has had for longer than `retention`; returns how many.
+  /// Deletes log entries that the target has had for longer than `retention`, counted from the call
+  /// of this that first found them there; returns how many. What the target does not have, and
+  /// tables that wait for their first drain, keep all. A target that fails over to a replica
+  /// without its last commits goes on from its older position, which needs them again.
   std::uint64_t purge(Duration retention, const Clock& clock);
 
   /// The source session's open snapshot of the last `run` when `keep_snapshot` was set: for

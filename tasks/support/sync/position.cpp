@@ -79,6 +79,16 @@ bool position_holds(Session& source, Session& target, Direction direction) {
          source.query("SELECT capture FROM crossover.migration").text(0, 0) == position.text(0, 0);
 }
 
+std::map<int, std::string> copy_snapshots(Session& target) {
+  const Rows rows = target.query(
+      "SELECT id, start_snapshot FROM crossover.synced_table WHERE start_snapshot IS NOT NULL");
+  std::map<int, std::string> snapshots;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    snapshots.emplace(static_cast<int>(rows.int64(i, 0)), rows.text(i, 1));
+  }
+  return snapshots;
+}
+
 void write_position(Session& target, Direction direction, const SourceState& state,
                     const std::string& lines) {
   target.query(

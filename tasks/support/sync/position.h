@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ void require_capture(postgres::Session& source, Direction direction);
 /// Whether draining may go on from the target's position: there is one, and what has been written
 /// to the source since was captured without a gap.
 bool position_holds(postgres::Session& source, postgres::Session& target, Direction direction);
+
+/// Tables that were copied to the target and not drained since, by id, with the snapshot that their
+/// copy was made in: what was logged after that is not there yet.
+std::map<int, std::string> copy_snapshots(postgres::Session& target);
 
 /// Writes the position from which draining begins; what was there is replaced. `lines` as
 /// schema_lines().

@@ -211,6 +211,19 @@ Migration require_migration(Session& session, std::string_view where) {
   return *std::move(migration);
 }
 
+void require_kept(Session& old_side, std::string_view verb) {
+  const auto migration = read_migration(old_side);
+  if (migration && migration->phase == abandoned_phase) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to {}: the new database was given up by `route-switch rollback "
+                            "--accept-loss`",
+                            verb),
+                "list what was written there and not carried by `data-sync salvage` when it "
+                "answers again, end this migration by `data-sync remove`, make the new database "
+                "anew and begin again");
+  }
+}
+
 void take_owner(Session& session, std::string_view token) {
   const Rows rows = session.query(
       "UPDATE crossover.migration SET owner_token = $1, "
@@ -378,6 +391,15 @@ std::vector<Evidence> read_evidence(Session& session) {
                        std::string(rows.text(i, 6))});
   }
   return entries;
+}
+
+bool has_done(Session& session, std::string_view task, std::string_view verb) {
+  return !session
+              .query(
+                  "SELECT FROM crossover.evidence WHERE task = $1 AND verb = $2 "
+                  "AND outcome = 'done' LIMIT 1",
+                  {std::string(task), std::string(verb)})
+              .empty();
 }
 
 std::vector<SavedRow> read_saved_rows(Session& session) {

@@ -50,6 +50,11 @@ std::optional<Migration> read_migration(postgres::Session& session);
 /// The same, but its absence is Error{precondition} with a hint to run `data-sync start`.
 Migration require_migration(postgres::Session& session, std::string_view where);
 
+/// Throws Error{precondition}, `unable to VERB: ...`, when `old_side` says that the new database
+/// was given up: rows that only that one has are still looked for there, and nothing of it may come
+/// over what the old one has been told since.
+void require_kept(postgres::Session& old_side, std::string_view verb);
+
 /// Makes `token` the owner, whoever was it before: for the holder of the advisory lock. The row's
 /// lock makes this wait for a transaction of the former owner that is still open, in-doubt ones
 /// included.
@@ -96,6 +101,8 @@ struct Evidence {
 };
 void append_evidence(postgres::Session& session, const Evidence& entry);
 std::vector<Evidence> read_evidence(postgres::Session& session);
+/// Whether a run of that verb has been done.
+bool has_done(postgres::Session& session, std::string_view task, std::string_view verb);
 
 /// A row that gave way to the live side's after a failover: what only this database still had.
 struct SavedRow {

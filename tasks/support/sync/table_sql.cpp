@@ -34,27 +34,9 @@ std::string carried_columns(const SyncedTable& table) {
   });
 }
 
-// What S1 (the reading transaction's own snapshot) sees of the log and `snapshot` did not. Only
-// entries from the xmin of `snapshot` on can be among them, which is what the log's index is for.
-std::string since(std::string_view snapshot) {
-  return fmt::format(
-      "txid >= pg_catalog.txid_snapshot_xmin({0}::pg_catalog.txid_snapshot) "
-      "AND NOT pg_catalog.txid_visible_in_snapshot(txid, {0}::pg_catalog.txid_snapshot)",
-      snapshot);
-}
-
 std::string log_keys(const SyncedTable& table) {
   return joined(table.key, ", ",
                 [](const std::string&, std::size_t i) { return fmt::format("k{}", i + 1); });
-}
-
-// `expression` has the key column's number and type for {0} and {1}.
-std::string key_match(const SyncedTable& table, std::string_view expression) {
-  return joined(table.key, " AND ", [&](const std::string& column, std::size_t i) {
-    const KeyType& type = table.key_types.at(i);
-    return fmt::format("t.{} {} {}", quote_identifier(column), type.equals,
-                       fmt::format(fmt::runtime(expression), i + 1, type.type));
-  });
 }
 
 // The inner query is kept apart by its OFFSET, so that it is an index scan for each logged key
@@ -65,8 +47,8 @@ std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
   return fmt::format(
       "SELECT r.* FROM (SELECT DISTINCT {} FROM {} WHERE {}) AS k, "
       "LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r",
-      log_keys(table), log_name(table), since(snapshot), carried_columns(table), table.only(),
-      key_match(table, "k.k{0}"));
+      log_keys(table), log_name(table), logged_since_sql(snapshot), carried_columns(table),
+      table.only(), key_match_sql(table, "k.k{0}"));
 }
 
 /// unnest($1::text[], $2::text[]) AS u(v1, v2)
@@ -100,6 +82,23 @@ std::string key_table(const SyncedTable& table) {
 
 }  // namespace
 
+// Only entries from the xmin of `snapshot` on can be among them, which is what the log's index is
+// for.
+std::string logged_since_sql(std::string_view snapshot) {
+  return fmt::format(
+      "txid >= pg_catalog.txid_snapshot_xmin({0}::pg_catalog.txid_snapshot) "
+      "AND NOT pg_catalog.txid_visible_in_snapshot(txid, {0}::pg_catalog.txid_snapshot)",
+      snapshot);
+}
+
+std::string key_match_sql(const SyncedTable& table, std::string_view expression) {
+  return joined(table.key, " AND ", [&](const std::string& column, std::size_t i) {
+    const KeyType& type = table.key_types.at(i);
+    return fmt::format("t.{} {} {}", quote_identifier(column), type.equals,
+                       fmt::format(fmt::runtime(expression), i + 1, type.type));
+  });
+}
+
 std::string column_list(const SyncedTable& table) { return quoted_list(table.columns); }
 
 std::string key_columns(const SyncedTable& table) { return quoted_list(table.key); }
@@ -107,7 +106,7 @@ std::string key_columns(const SyncedTable& table) { return quoted_list(table.key
 std::string logged_keys_sql(const SyncedTable& table, int limit) {
   return fmt::format(
       "SELECT DISTINCT coalesce(whole, false){}{} FROM {} WHERE {} ORDER BY 1 DESC LIMIT {}",
-      table.keyless() ? "" : ", ", log_keys(table), log_name(table), since("$1"), limit);
+      table.keyless() ? "" : ", ", log_keys(table), log_name(table), logged_since_sql("$1"), limit);
 }
 
 std::string logged_rows_sql(const SyncedTable& table, int limit) {
@@ -120,24 +119,24 @@ std::string changed_tables_sql(const std::vector<SyncedTable>& tables, std::size
   for (std::size_t i = begin; i < end; ++i) {
     sql += fmt::format("{}SELECT {} AS id WHERE EXISTS (SELECT FROM {} WHERE {})",
                        i == begin ? "" : " UNION ALL ", tables.at(i).id, log_name(tables.at(i)),
-                       since("$1"));
+                       logged_since_sql("$1"));
   }
   return sql;
 }
 
 std::string logged_count_sql(const SyncedTable& table) {
-  return fmt::format("SELECT count(*) FROM {} WHERE {}", log_name(table), since("$1"));
+  return fmt::format("SELECT count(*) FROM {} WHERE {}", log_name(table), logged_since_sql("$1"));
 }
 
 std::string logged_size_sql(const SyncedTable& table) {
   return fmt::format(
       "SELECT count(*), coalesce(sum(pg_column_size(l)), 0)::bigint FROM {} l WHERE {}",
-      log_name(table), since("$1"));
+      log_name(table), logged_since_sql("$1"));
 }
 
 std::string copy_logged_keys_sql(const SyncedTable& table, std::string_view snapshot) {
   return fmt::format("COPY (SELECT DISTINCT {} FROM {} WHERE whole IS NULL AND {}) TO STDOUT",
-                     log_keys(table), log_name(table), since(quote_literal(snapshot)));
+                     log_keys(table), log_name(table), logged_since_sql(quote_literal(snapshot)));
 }
 
 std::string copy_logged_rows_sql(const SyncedTable& table, std::string_view snapshot) {
@@ -163,7 +162,7 @@ std::string copy_range_sql(const SyncedTable& table, const PageRange& range) {
 
 std::string delete_keys_sql(const SyncedTable& table) {
   return fmt::format("DELETE FROM {} AS t USING {} WHERE {}", table.only(),
-                     unnested(table.key.size()), key_match(table, "u.v{0}::{1}"));
+                     unnested(table.key.size()), key_match_sql(table, "u.v{0}::{1}"));
 }
 
 std::string insert_rows_sql(const SyncedTable& table) {
@@ -178,7 +177,7 @@ std::string insert_rows_sql(const SyncedTable& table) {
 std::string select_keys_sql(const SyncedTable& table) {
   return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {})",
                      carried_columns(table), table.only(), unnested(table.key.size()),
-                     key_match(table, "u.v{0}::{1}"));
+                     key_match_sql(table, "u.v{0}::{1}"));
 }
 
 std::string copy_in_sql(const SyncedTable& table) {
@@ -213,7 +212,7 @@ std::string copy_key_table_sql(const SyncedTable& table) {
 
 std::string delete_by_key_table_sql(const SyncedTable& table) {
   return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}", table.only(), key_table(table),
-                     key_match(table, "u.k{0}"));
+                     key_match_sql(table, "u.k{0}"));
 }
 
 std::string drop_key_table_sql(const SyncedTable& table) {
@@ -224,7 +223,7 @@ std::string save_by_key_table_sql(const SyncedTable& table) {
   return fmt::format(
       "INSERT INTO crossover.saved_row (table_id, content) SELECT {}, to_jsonb(t) "
       "FROM {} AS t JOIN {} AS u ON {}",
-      table.id, table.only(), key_table(table), key_match(table, "u.k{0}"));
+      table.id, table.only(), key_table(table), key_match_sql(table, "u.k{0}"));
 }
 
 std::string save_row_sql(const SyncedTable& table) {

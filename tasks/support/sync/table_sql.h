@@ -15,6 +15,13 @@ namespace crossover::sync {
 /// text[] parameter a column, so that a statement is the same for any number of rows and can be
 /// prepared.
 
+/// A condition on the log's rows: what the reading transaction's own snapshot (S1) sees of them and
+/// `snapshot` (S0, an expression) did not.
+std::string logged_since_sql(std::string_view snapshot);
+/// A condition: the row `t` has that key. `expression` has the number (from 1) and the type of the
+/// key column for {0} and {1}.
+std::string key_match_sql(const SyncedTable& table, std::string_view expression);
+
 /// "a", "b": the carried columns.
 std::string column_list(const SyncedTable& table);
 /// "k1", "k2": the key columns of the table.

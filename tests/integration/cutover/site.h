@@ -75,6 +75,15 @@ class Site {
     return run_here(std::move(command), stop_at);
   }
 
+  /// The result document of such a program; `exit_code` must be what it ends with.
+  nlohmann::json run_program(int exit_code, const std::string& path,
+                             std::vector<std::string> arguments) {
+    const process::Outcome outcome = start_program(path, std::move(arguments));
+    INFO(outcome.err);
+    REQUIRE(outcome.exit_code == exit_code);
+    return nlohmann::json::parse(outcome.out);
+  }
+
   const std::filesystem::path& folder() const { return folder_.path(); }
 
   /// The result document; `exit_code` must be what it ends with.

@@ -99,6 +99,11 @@ inline void make_live(World& world, sync::Side live) {
   }
 }
 
+/// Of a run's result document: what its error says.
+inline std::string message(const nlohmann::json& result) {
+  return result.at("error").at("message");
+}
+
 /// Ends the load and carries what is left, by `follow` with `more` options: no request failed, both
 /// sides are equal, and each has what was acknowledged.
 inline void carry_the_rest(const Place& place, Writers& writers,
@@ -112,6 +117,21 @@ inline void carry_the_rest(const Place& place, Writers& writers,
   CHECK(place.world.equal_by_sql());
   for (const sync::Database* database : {&place.world.old_db, &place.world.new_db}) {
     CHECK(writers.differences(*database) == std::vector<std::string>{});
+  }
+}
+
+/// The gates as a switch to `live` leaves them.
+inline void make_live(World& world, sync::Side live) {
+  for (const sync::Side side : {sync::other(live), live}) {
+    postgres::Session session = world.databases.at(side).open("gate");
+    const std::string token = sync::new_token();
+    sync::take_owner(session, token);
+    const auto tables = sync::read_tables(session);
+    if (side == live) {
+      sync::open_gate(session, tables, token, std::chrono::seconds(5));
+    } else {
+      sync::close_gate(session, tables, token, std::chrono::seconds(5));
+    }
   }
 }
 

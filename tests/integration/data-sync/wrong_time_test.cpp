@@ -24,8 +24,6 @@ std::int64_t count(World& world, Side side, const std::string& name) {
       .int64(0, 0);
 }
 
-std::string message(const json& result) { return result.at("error").at("message"); }
-
 }  // namespace
 
 TEST_CASE("start never copies over the database that the service lives on") {
@@ -126,10 +124,23 @@ TEST_CASE("over its limit a log goes even when the target is away") {
   World world(15, 17);
   const Place place(world);
   place.run(0, {"start"});
-  place.configure("  logLimit: 1\n");
+  Writers writers(world.old_server, 2);
   world.new_server.stop();
-  const json failed = place.run(1, {"follow", "--until-caught-up"});
-  CHECK(message(failed).find("capture was taken off to spare the service") != std::string::npos);
+  // Below it the log is what the target will need.
+  CHECK(message(place.run(1, {"follow"})).starts_with("unable to connect to '127.0.0.1:"));
+  postgres::Session limit = world.old_db.open("limit");
+  CHECK(sync::capture_stands(limit, sync::read_tables(limit)));
+  place.configure("  logLimit: 1\n");
+  const json failed = place.run(1, {"follow"});
+  CHECK(message(failed).starts_with("unable to follow the old database: its capture log has "));
+  CHECK(message(failed).ends_with(
+      " bytes, more than sync.logLimit (1); capture was taken off to spare the service"));
+  CHECK(failed["error"]["hint"] ==
+        "mend the target or raise sync.logLimit, then run `data-sync start`, which copies "
+        "everything again");
+  writers.stop();
+  CHECK(writers.failures() == 0);
+  CHECK(writers.last_failure().empty());
   postgres::Session old_side = world.old_db.open("check");
   CHECK(old_side.query("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'crossover_capture_%'")
             .int64(0, 0) == 0);
@@ -139,6 +150,8 @@ TEST_CASE("over its limit a log goes even when the target is away") {
   place.run(0, {"start"});
   place.run(0, {"follow", "--until-caught-up"});
   CHECK(world.equal_by_sql());
+  CHECK(writers.differences(world.old_db) == std::vector<std::string>{});
+  CHECK(writers.differences(world.new_db) == std::vector<std::string>{});
 }
 
 TEST_CASE("a merged table that is copied again keeps the target's own rows and no others") {

@@ -66,6 +66,32 @@ TEST_CASE("an atomic write keeps the old file when it fails, and leaves no other
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
 }
 
+TEST_CASE("a file that is written piece by piece is there whole, or not at all") {
+  const files::TemporaryDirectory folder;
+  const auto path = folder.path() / "file";
+  const std::string piece(50000, 'x');
+  const auto entries = [&] {
+    return std::distance(std::filesystem::directory_iterator(folder.path()), {});
+  };
+  {
+    files::AtomicFile given_up(path);
+    given_up.write(piece + piece);
+    CHECK_FALSE(std::filesystem::exists(path));
+  }
+  CHECK(entries() == 0);
+  files::AtomicFile file(path, 0600);
+  file.write(piece);
+  file.write(piece);
+  file.write("end\n");
+  CHECK_FALSE(std::filesystem::exists(path));
+  file.commit();
+  CHECK(files::read(path) == piece + piece + "end\n");
+  CHECK(entries() == 1);
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777U) == 0600U);
+}
+
 TEST_CASE("a temporary folder goes with its object, and is for its owner only") {
   std::filesystem::path path;
   {

@@ -1,0 +1,144 @@
+#include "data-sync/salvage.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "files/files.h"
+#include "postgres/sqlstate.h"
+#include "sync/salvage.h"
+
+namespace crossover::data_sync {
+namespace {
+
+using sync::LostOperation;
+using sync::LostWrite;
+using sync::Side;
+
+constexpr std::size_t most_listed = 20;
+constexpr mode_t readable_by_owner = 0600;  // rows are the users' data
+
+std::string_view or_null(const std::optional<std::string>& text) {
+  return text ? std::string_view(*text) : "null";
+}
+
+// "yes", "no" or "not known".
+std::string_view word(const std::optional<bool>& known) {
+  return !known ? "not known" : *known ? "yes" : "no";
+}
+
+// The server's own JSON is taken over as it is: a numeric has more digits than a double.
+std::string line_of(const LostWrite& write) {
+  return fmt::format(
+      R"({{"table":{},"operation":"{}","key":{},"old_row":{},"new_row":{},"written_since":{}}})"
+      "\n",
+      nlohmann::json(write.table->table.text()).dump(), sync::name(write.operation),
+      or_null(write.key), or_null(write.old_row), or_null(write.new_row),
+      write.written_since ? (*write.written_since ? "true" : "false") : "null");
+}
+
+class List {
+ public:
+  explicit List(const std::string& file) : file_(file, readable_by_owner) {}
+
+  void add(const LostWrite& write) {
+    file_.write(line_of(write));
+    ++counts_[write.operation];
+    if (table_.rows.size() < most_listed) {
+      table_.rows.push_back({write.table->table.text(), std::string(sync::name(write.operation)),
+                             write.key.value_or(""), std::string(word(write.written_since))});
+    }
+  }
+
+  void finish(cli::Result& result) {
+    file_.commit();
+    for (const LostOperation operation : {LostOperation::insert, LostOperation::update,
+                                          LostOperation::remove, LostOperation::truncate}) {
+      result.set_metric(fmt::format("lost_{}s", sync::name(operation)), counts_[operation]);
+    }
+    if (!table_.rows.empty()) {
+      result.add_table(std::move(table_));
+    }
+  }
+
+ private:
+  files::AtomicFile file_;
+  std::map<LostOperation, std::int64_t> counts_;
+  cli::Table table_{.title = "Writes to the new database that the old one does not have",
+                    .columns = {"table", "operation", "key", "written in the old one since"},
+                    .rows = {}};
+};
+
+void report(const Run& run, const sync::Salvage& found, const std::string& file) {
+  cli::Result& result = run.context().result();
+  result.set_metric("lost_conflicts", static_cast<std::int64_t>(found.conflicts));
+  result.set_report("file", file);
+  result.add_check("lost writes", cli::CheckOutcome::pass,
+                   fmt::format("{} are in '{}'", found.writes, file));
+  if (found.failed_over) {
+    result.add_check("new database", cli::CheckOutcome::warn,
+                     "it has failed over since: it may have lost commits that were carried, so a "
+                     "row that is listed may be older than that of the old database");
+  }
+  if (!found.later_writes_known) {
+    result.add_check("old database", cli::CheckOutcome::warn,
+                     "capture was taken off it, or it has failed over, so which of these rows it "
+                     "has been told anew since is not known");
+  } else if (found.conflicts > 0) {
+    result.add_check("old database", cli::CheckOutcome::warn,
+                     fmt::format("it has been written since under the keys of {} of them: decide "
+                                 "which of both rows stays",
+                                 found.conflicts));
+  }
+}
+
+}  // namespace
+
+void salvage(Run& run) {
+  std::string file = run.context().options().text("salvage-file");
+  if (file.empty()) {
+    file = fmt::format("crossover-{}-lost-writes.ndjson", run.config().name);
+  }
+  postgres::Session old_side = run.at(Side::old_side).open("salvage");
+  sync::require_migration(old_side, run.at(Side::old_side).describe());
+  postgres::Session new_side = run.at(Side::new_side).open("salvage");
+  List list(file);
+  const sync::Salvage found =
+      sync::find_lost_writes(new_side, old_side, sync::read_tables(old_side), run.context().stop(),
+                             [&](const LostWrite& write) { list.add(write); });
+  list.finish(run.context().result());
+  report(run, found, file);
+  // `remove` asks for it.
+  if (!sync::has_done(old_side, run.context().task(), run.context().verb())) {
+    run.record({Side::old_side, Side::new_side}, "done", {});
+  }
+}
+
+void require_salvaged(const Run& run) {
+  if (run.context().options().flag("forget-lost-writes")) {
+    return;
+  }
+  std::optional<postgres::Session> old_side;
+  try {
+    old_side.emplace(run.at(Side::old_side).open(run.context().verb()));
+  } catch (const Error& error) {
+    if (!postgres::is_connection_failure(error)) {
+      throw;
+    }
+    return;  // the service can't have gone back to it
+  }
+  const auto migration = sync::read_migration(*old_side);
+  if (migration && migration->phase == sync::abandoned_phase &&
+      !sync::has_done(*old_side, run.context().task(), "salvage")) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to {} '{}': what was written to the new database and not "
+                            "carried to the old one has not been listed",
+                            run.context().verb(), run.config().name),
+                "run `data-sync salvage` when the new database answers again; if it never will, "
+                "give --forget-lost-writes");
+  }
+}
+
+}  // namespace crossover::data_sync

@@ -1,0 +1,310 @@
+#include "sync/salvage.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "base/error.h"
+#include "sync/array.h"
+#include "sync/gate.h"
+#include "sync/position.h"
+#include "sync/salvage_sql.h"
+#include "sync/state.h"
+
+namespace crossover::sync {
+namespace {
+
+using postgres::Rows;
+using postgres::Session;
+using postgres::Transaction;
+
+constexpr std::string_view rows_at_once = "1000";
+/// All that was ever logged is since this snapshot.
+constexpr const char* since_ever = "1:1:";
+
+std::string snapshot_of(Session& target, Direction direction) {
+  return std::string(target
+                         .query("SELECT snapshot FROM crossover.position WHERE direction = $1",
+                                {std::string(name(direction))})
+                         .text(0, 0));
+}
+
+// The rows of a query, some at a time. Ends with the transaction that it stands in.
+class Cursor {
+ public:
+  Cursor(Session& session, const std::string& query) : session_(session) {
+    session_.batch("DECLARE salvage NO SCROLL CURSOR FOR " + query);
+  }
+  ~Cursor() {
+    if (!session_.broken() && !session_.in_failed_transaction()) {
+      close();
+    }
+  }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
+
+  bool next(Rows& rows) {
+    rows = session_.query(fmt::format("FETCH {} FROM salvage", rows_at_once));
+    return !rows.empty();
+  }
+
+ private:
+  void close() noexcept {
+    try {
+      session_.batch("CLOSE salvage");
+    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the transaction's end closes it too
+    }
+  }
+  Session& session_;
+};
+
+class Search {
+ public:
+  Search(Session& new_side, Session& old_side, const StopRequest& stop,
+         const std::function<void(const LostWrite&)>& visit)
+      : new_(new_side), old_(old_side), stop_(stop), visit_(visit) {}
+
+  Salvage run(const std::vector<SyncedTable>& tables) {
+    require_given_up();
+    require_closed();
+    look_at_positions();
+    for (Session* session : {&new_, &old_}) {
+      session->batch("SET enable_seqscan = off");  // the logs' statements want their index
+    }
+    const Transaction new_snapshot(new_, postgres::one_snapshot);
+    const Transaction old_snapshot(old_, postgres::one_snapshot);
+    for (const SyncedTable& table : tables) {
+      with_context(fmt::format("table {}", table.table.text()), [&] {
+        since_ = since(table);
+        const bool whole = new_.query(whole_logged_sql(table, since_)).boolean(0, 0);
+        if (!table.keyless()) {
+          search(table, whole);
+        } else if (whole) {
+          search_keyless(table);
+        }
+      });
+    }
+    return found_;
+  }
+
+ private:
+  void require_given_up() {
+    const auto migration = read_migration(old_);
+    if (!migration || migration->phase != abandoned_phase) {
+      throw Error(ErrorKind::precondition,
+                  "unable to salvage: the new database was not given up, so nothing is lost",
+                  "`route-switch rollback` carries since_ever back; only after `route-switch "
+                  "rollback --accept-loss` is there anything to look for");
+    }
+    if (!read_migration(new_)) {
+      throw Error(ErrorKind::precondition,
+                  "unable to salvage: the new database has no schema crossover, so what was "
+                  "written there is not known",
+                  "was it made anew, or restored from a backup from before the migration?");
+    }
+  }
+
+  void require_closed() {
+    if (gate_state(new_) != GateState::closed) {
+      throw Error(ErrorKind::precondition,
+                  "unable to salvage: the gate of the new database is open, so it may still be "
+                  "written",
+                  "run the same `route-switch rollback --accept-loss` again: it closes the gate");
+    }
+  }
+
+  // How far the new database was carried, and how far the old one had been when the service left
+  // it: what stands in the old one's log behind that was written since the service is back.
+  void look_at_positions() {
+    const SourceState now = source_state(new_.query(source_state_sql()));
+    const Rows position = old_.query(
+        "SELECT system_identifier, capture, timeline FROM crossover.position WHERE direction = $1",
+        {std::string(name(Direction::reverse))});
+    if (position.empty() || position.text(0, 0) != now.system_identifier) {
+      throw Error(
+          ErrorKind::precondition,
+          fmt::format("unable to salvage: the new database is another cluster (system identifier "
+                      "{}, was {})",
+                      now.system_identifier, position.empty() ? "not known" : position.text(0, 0)),
+          "correct databases.new in crossover.yaml: it must lead to the server that was lost");
+    }
+    if (now.capture.empty() || position.text(0, 1) != now.capture) {
+      throw Error(ErrorKind::precondition,
+                  "unable to salvage: capture was taken off the new database, so what was written "
+                  "there is not known",
+                  "compare both databases by hand");
+    }
+    found_.failed_over = position.text(0, 2) != now.timeline;
+    carried_ = snapshot_of(old_, Direction::reverse);
+    copied_ = copy_snapshots(old_);
+    found_.later_writes_known =
+        position_holds(old_, new_, Direction::forward) && !has_failed_over_since(old_, new_);
+    if (found_.later_writes_known) {
+      left_ = snapshot_of(new_, Direction::forward);
+    }
+  }
+
+  static bool has_failed_over_since(Session& old_side, Session& new_side) {
+    const Rows left = new_side.query(
+        "SELECT system_identifier, timeline FROM crossover.position WHERE direction = $1",
+        {std::string(name(Direction::forward))});
+    const SourceState now = source_state(old_side.query(source_state_sql()));
+    return left.text(0, 0) != now.system_identifier || left.text(0, 1) != now.timeline;
+  }
+
+  // A database that has failed over hands out transaction ids again, so the position says nothing.
+  std::string since(const SyncedTable& table) const {
+    if (found_.failed_over) {
+      return since_ever;
+    }
+    const auto copied = copied_.find(table.id);
+    return copied == copied_.end() ? carried_ : copied->second;
+  }
+
+  void found(const LostWrite& write) {
+    ++found_.writes;
+    found_.conflicts += write.written_since.value_or(false) ? 1 : 0;
+    visit_(write);
+  }
+
+  /// The rows of one database that a batch of another one's keys has.
+  static Rows rows_of(Session& session, const SyncedTable& table, const Rows& keys,
+                      const std::optional<std::string>& snapshot) {
+    std::vector<postgres::Param> arrays;
+    for (std::size_t k = 0; k < table.key.size(); ++k) {
+      std::vector<std::string> values;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        values.emplace_back(keys.text(i, k));
+      }
+      arrays.emplace_back(text_array(values));
+    }
+    return session.query(present_rows_sql(table, snapshot), arrays);
+  }
+
+  std::optional<bool> written_since(const Rows& present, std::size_t row) const {
+    if (!left_) {
+      return std::nullopt;
+    }
+    return old_whole_ || present.boolean(row, 2);
+  }
+
+  void search(const SyncedTable& table, bool truncated) {
+    old_whole_ = left_ && old_.query(whole_logged_sql(table, *left_)).boolean(0, 0);
+    if (truncated) {
+      found({&table, LostOperation::truncate, {}, {}, {}, {}});
+    }
+    const std::size_t key = table.key.size();  // the column of the key as JSON
+    Cursor cursor(new_, uncarried_keys_sql(table, since_));
+    for (Rows logged; cursor.next(logged);) {
+      stop_.throw_if_requested();
+      const Rows present = rows_of(old_, table, logged, left_);
+      for (std::size_t i = 0; i < logged.size(); ++i) {
+        const bool had = !logged.is_null(i, key + 1);
+        const bool has = !present.is_null(i, 0);
+        if (had == has && logged.text(i, key + 1) == present.text(i, 0)) {
+          continue;
+        }
+        found({&table,
+               !has  ? LostOperation::insert
+               : had ? LostOperation::update
+                     : LostOperation::remove,
+               logged.value(i, key), present.value(i, 1), logged.value(i, key + 2),
+               written_since(present, i)});
+      }
+    }
+    if (truncated) {
+      search_truncated(table);
+    }
+  }
+
+  // Rows that went without their keys being logged: those that only the old database has, but for
+  // what was written there since.
+  void search_truncated(const SyncedTable& table) {
+    const std::size_t key = table.key.size();
+    Cursor cursor(old_, all_keys_sql(table));
+    for (Rows all; cursor.next(all);) {
+      stop_.throw_if_requested();
+      const Rows there = rows_of(new_, table, all, since_);
+      const Rows present = rows_of(old_, table, all, left_);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::optional<bool> written = written_since(present, i);
+        if (there.is_null(i, 0) && !there.boolean(i, 2) && !written.value_or(false)) {
+          found({&table,
+                 LostOperation::remove,
+                 all.value(i, key),
+                 all.value(i, key + 2),
+                 {},
+                 written});
+        }
+      }
+    }
+  }
+
+  // Equal rows can't be told apart: those are missing that one side has more often.
+  void search_keyless(const SyncedTable& table) {
+    const std::optional<bool> written =
+        left_ ? std::optional(old_.query(whole_logged_sql(table, *left_)).boolean(0, 0))
+              : std::nullopt;
+    struct Surplus {
+      std::int64_t count = 0;  ///< below zero: of the old database
+      std::string shown;
+    };
+    std::map<std::string, Surplus> rows;
+    const auto count = [&](Session& session, std::int64_t step) {
+      Cursor cursor(session, all_contents_sql(table));
+      for (Rows some; cursor.next(some);) {
+        stop_.throw_if_requested();
+        for (std::size_t i = 0; i < some.size(); ++i) {
+          Surplus& surplus = rows[std::string(some.text(i, 0))];
+          surplus.count += step;
+          surplus.shown = some.text(i, 1);
+        }
+      }
+    };
+    count(new_, 1);
+    count(old_, -1);
+    for (const auto& [content, surplus] : rows) {
+      for (std::int64_t n = surplus.count; n > 0; --n) {
+        found({&table, LostOperation::insert, {}, {}, surplus.shown, written});
+      }
+      for (std::int64_t n = surplus.count; n < 0; ++n) {
+        found({&table, LostOperation::remove, {}, surplus.shown, {}, written});
+      }
+    }
+  }
+
+  Session& new_;
+  Session& old_;
+  const StopRequest& stop_;
+  const std::function<void(const LostWrite&)>& visit_;
+  Salvage found_;
+  std::string carried_;
+  std::map<int, std::string> copied_;
+  std::optional<std::string> left_;
+  std::string since_;       // of the table that is searched
+  bool old_whole_ = false;  // it was truncated in the old database since
+};
+
+}  // namespace
+
+std::string_view name(LostOperation operation) {
+  switch (operation) {
+    case LostOperation::insert:
+      return "insert";
+    case LostOperation::update:
+      return "update";
+    case LostOperation::remove:
+      return "delete";
+    case LostOperation::truncate:
+      return "truncate";
+  }
+  return "";
+}
+
+Salvage find_lost_writes(Session& new_side, Session& old_side,
+                         const std::vector<SyncedTable>& tables, const StopRequest& stop,
+                         const std::function<void(const LostWrite&)>& visit) {
+  return Search(new_side, old_side, stop, visit).run(tables);
+}
+
+}  // namespace crossover::sync

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sync/synced_table.h"
+
+namespace crossover::sync {
+
+/// The statements by which what was written to a database that was given up is held against the one
+/// that the service has gone back to, as text. Pure. All but the last two are of tables with keys,
+/// and those without parameters can be declared as a cursor.
+///
+/// A row is shown twice: as the text of a row value of its carried columns, by which two are
+/// compared, and as a JSON object of them.
+
+/// The new database. Keys logged since `snapshot`, in order: the key's columns as text, the key as
+/// JSON, and its present row twice, NULL where there is none.
+std::string uncarried_keys_sql(const SyncedTable& table, std::string_view snapshot);
+/// The old database. All keys, in order: the same columns.
+std::string all_keys_sql(const SyncedTable& table);
+/// The old database. One text[] a key column; for each key, in their order: its row twice, and
+/// whether the key has been logged since `snapshot`; NULL where that is not given.
+std::string present_rows_sql(const SyncedTable& table, const std::optional<std::string>& snapshot);
+/// Either database. Whether the whole table may have changed since `snapshot`.
+std::string whole_logged_sql(const SyncedTable& table, std::string_view snapshot);
+/// Either database. Every row, twice.
+std::string all_contents_sql(const SyncedTable& table);
+
+}  // namespace crossover::sync

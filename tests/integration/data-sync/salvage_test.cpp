@@ -1,0 +1,178 @@
+// Whole lists of lost writes, for every kind of table.
+#include "integration/data-sync/place.h"
+#include "sync/gate.h"
+
+using namespace crossover;
+using namespace crossover::test;
+using nlohmann::json;
+
+namespace {
+
+using sync::Side;
+
+std::string check_of(const json& result, const std::string& name) {
+  for (const json& check : result.at("checks")) {
+    if (check.at("name") == name) {
+      return check.at("outcome").get<std::string>() + ": " + check.at("detail").get<std::string>();
+    }
+  }
+  return "missing";
+}
+
+/// A site after `route-switch rollback --accept-loss`: `on_new` was written there and not carried,
+/// `on_old` since the service is back.
+struct Abandoned {
+  Abandoned(int old_version, int new_version, const std::string& on_new, const std::string& on_old)
+      : world(old_version, new_version), place(world) {
+    place.run(0, {"start"});
+    place.run(0, {"start", "--reverse"});
+    make_live(world, Side::new_side);
+    write(Side::new_side, "UPDATE public.role SET name = 'carried' WHERE id = 50");
+    place.run(0, {"follow", "--reverse", "--until-caught-up"});
+    write(Side::new_side, on_new);
+    make_live(world, Side::old_side);
+    world.old_db.open("abandon").batch("UPDATE crossover.migration SET phase = 'new-abandoned'");
+    write(Side::old_side, "UPDATE public.role SET name = 'here' WHERE id = 50;" + on_old);
+  }
+  void write(Side side, const std::string& sql) {
+    const PostgresServer& server = side == Side::old_side ? world.old_server : world.new_server;
+    server.connect("app", "writer").batch(sql);
+  }
+  /// The lines of the list.
+  std::vector<std::string> lines() const {
+    std::vector<std::string> lines;
+    const std::string text =
+        files::read(place.directory.path() / "crossover-test-lost-writes.ndjson");
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = text.find('\n', begin);
+      lines.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+    return lines;
+  }
+
+  World world;
+  Place place;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "lost writes to tables of every kind are shown as rows, with what stands in their place") {
+  const auto versions = GENERATE(std::pair(12, 18), std::pair(18, 12), std::pair(15, 17));
+  Abandoned site(versions.first, versions.second,
+                 R"(INSERT INTO public.event (id, token, role_id, body, raw, price, tags)
+                      OVERRIDING SYSTEM VALUE
+                      VALUES (90000, E'tab\t"quote" \\ and ü', 3, '{"n": 12345678901234567890.5}',
+                              '\x00ff', 1.50, ARRAY['a,b', NULL, '']);
+                    UPDATE public."Odd ""Name" SET "Key A" = 'moved' WHERE "Key A" = 'key 7';
+                    DELETE FROM public.tree WHERE id = 300;
+                    UPDATE public.part SET at = '2025-01-02' WHERE id = 1;
+                    INSERT INTO public.note VALUES ('2026-01-01Z', 'same'), ('2026-01-01Z', 'same');
+                    UPDATE public.role SET name = 'there' WHERE id = 1;
+                    UPDATE public.role SET name = 'the same on both' WHERE id = 2)",
+                 R"(UPDATE public.role SET name = 'here too' WHERE id = 1;
+                    UPDATE public.role SET name = 'the same on both' WHERE id = 2;
+                    INSERT INTO public.role (id, name) VALUES (800, 'not of the new database'))");
+  const json result = site.place.run(0, {"salvage"});
+  CHECK(
+      site.lines() ==
+      std::vector<std::string>{
+          R"({"table":"public.Odd \"Name","operation":"delete","key":{"Key A": "key 7", "key,b": "7    "},"old_row":{"note": null, "Key A": "key 7", "key,b": "7    "},"new_row":null,"written_since":false})",
+          R"({"table":"public.Odd \"Name","operation":"insert","key":{"Key A": "moved", "key,b": "7    "},"old_row":null,"new_row":{"note": null, "Key A": "moved", "key,b": "7    "},"written_since":false})",
+          R"({"table":"public.event","operation":"insert","key":{"id": 90000},"old_row":null,"new_row":{"id": 90000, "raw": "\\x00ff", "body": {"n": 12345678901234567890.5}, "tags": ["a,b", null, ""], "price": 1.50, "state": "open", "token": "tab\t\"quote\" \\ and ü", "role_id": 3},"written_since":false})",
+          R"({"table":"public.note","operation":"insert","key":null,"old_row":null,"new_row":{"at": "2026-01-01T00:00:00+00:00", "text": "same"},"written_since":false})",
+          R"({"table":"public.note","operation":"insert","key":null,"old_row":null,"new_row":{"at": "2026-01-01T00:00:00+00:00", "text": "same"},"written_since":false})",
+          R"({"table":"public.part","operation":"delete","key":{"at": "2023-12-02", "id": 1},"old_row":{"v": "v", "at": "2023-12-02", "id": 1},"new_row":null,"written_since":false})",
+          R"({"table":"public.part","operation":"insert","key":{"at": "2025-01-02", "id": 1},"old_row":null,"new_row":{"v": "v", "at": "2025-01-02", "id": 1},"written_since":false})",
+          R"({"table":"public.role","operation":"update","key":{"id": 1},"old_row":{"id": 1, "name": "here too"},"new_row":{"id": 1, "name": "there"},"written_since":true})",
+          R"({"table":"public.tree","operation":"delete","key":{"id": 300},"old_row":{"id": 300, "parent": 150},"new_row":null,"written_since":false})",
+      });
+  CHECK(result["tables"][0]["columns"] ==
+        json::array({"table", "operation", "key", "written in the old one since"}));
+  CHECK(result["tables"][0]["rows"][7] ==
+        json::array({"public.role", "update", R"({"id": 1})", "yes"}));
+  CHECK(check_of(result, "lost writes") == "pass: 9 are in 'crossover-test-lost-writes.ndjson'");
+  CHECK(check_of(result, "old database") ==
+        "warn: it has been written since under the keys of 1 of them: decide which of both rows "
+        "stays");
+  CHECK(result["metrics"] == json{{"lost_inserts", 5},
+                                  {"lost_updates", 1},
+                                  {"lost_deletes", 3},
+                                  {"lost_truncates", 0},
+                                  {"lost_conflicts", 1}});
+}
+
+TEST_CASE("a lost TRUNCATE is listed with the rows that went by it") {
+  Abandoned site(15, 17,
+                 "TRUNCATE public.\"Odd \"\"Name\", public.part_2024;"
+                 "INSERT INTO public.\"Odd \"\"Name\" VALUES ('key 3', '3', 'came back'), "
+                 "('new', 'n', NULL)",
+                 "DELETE FROM public.\"Odd \"\"Name\" WHERE \"Key A\" NOT IN ('key 3', 'key 4');"
+                 "DELETE FROM public.part WHERE id > 32;"
+                 "INSERT INTO public.\"Odd \"\"Name\" VALUES ('since', 's', NULL)");
+  site.place.run(0, {"salvage"});
+  std::vector<std::string> found;
+  for (const std::string& text : site.lines()) {
+    const json line = json::parse(text);
+    found.push_back(
+        line["operation"].get<std::string>() + " " +
+        (line["key"].is_null() ? line["table"].get<std::string>() : line["key"].dump()));
+  }
+  CHECK(found == std::vector<std::string>{
+                     "truncate public.Odd \"Name",
+                     R"(update {"Key A":"key 3","key,b":"3    "})",
+                     R"(insert {"Key A":"new","key,b":"n    "})",
+                     R"(delete {"Key A":"key 4","key,b":"4    "})",
+                     "truncate public.part",
+                     R"(delete {"at":"2024-01-01","id":31})",
+                     R"(delete {"at":"2024-01-02","id":32})",
+                 });
+}
+
+TEST_CASE("what can't be known of lost writes is said") {
+  Abandoned site(15, 17, "UPDATE public.role SET name = 'there' WHERE id = 1",
+                 "UPDATE public.role SET name = 'here too' WHERE id = 1");
+  SECTION("capture was taken off the old database at its limit, by a follower that does nothing") {
+    site.place.configure("  logLimit: 1\n");
+    CHECK(message(site.place.run(1, {"follow", "--reverse"}))
+              .ends_with("capture was taken off to spare the service"));
+    const json result = site.place.run(0, {"salvage"});
+    CHECK(
+        site.lines() ==
+        std::vector<std::string>{
+            R"({"table":"public.role","operation":"update","key":{"id": 1},"old_row":{"id": 1, "name": "here too"},"new_row":{"id": 1, "name": "there"},"written_since":null})"});
+    CHECK(check_of(result, "old database") ==
+          "warn: capture was taken off it, or it has failed over, so which of these rows it has "
+          "been told anew since is not known");
+    CHECK(result["tables"][0]["rows"][0][3] == "not known");
+  }
+  SECTION("capture was taken off the new database") {
+    site.world.new_db.open("hand").batch("UPDATE crossover.migration SET capture = ''");
+    CHECK(message(site.place.run(3, {"salvage"})) ==
+          "unable to salvage: capture was taken off the new database, so what was written there is "
+          "not known");
+  }
+  SECTION("the new database has failed over: its transaction ids say nothing") {
+    // Carried, and then lost by it: the row of the old database is the newer one.
+    site.world.old_db.open("failover")
+        .batch("UPDATE crossover.position SET timeline = '000000FF' WHERE direction = 'reverse'");
+    const json result = site.place.run(0, {"salvage"});
+    CHECK(check_of(result, "new database") ==
+          "warn: it has failed over since: it may have lost commits that were carried, so a row "
+          "that is listed may be older than that of the old database");
+    CHECK(site.lines().size() == 2);  // of all that its log still has
+  }
+  SECTION("another cluster") {
+    site.world.old_db.open("failover")
+        .batch("UPDATE crossover.position SET system_identifier = '7' WHERE direction = 'reverse'");
+    CHECK(message(site.place.run(3, {"salvage"}))
+              .starts_with("unable to salvage: the new database is another cluster (system "
+                           "identifier "));
+  }
+  SECTION("nothing was given up") {
+    site.world.old_db.open("hand").batch("UPDATE crossover.migration SET phase = 'following'");
+    CHECK(message(site.place.run(3, {"salvage"})) ==
+          "unable to salvage: the new database was not given up, so nothing is lost");
+  }
+}

@@ -1,11 +1,14 @@
 #include "data-sync/client_list.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "cutover/pooler_config.h"
 #include "kube/list_allowed.h"
 #include "kube/object.h"
@@ -38,14 +41,29 @@ std::string name_of(const DatabaseClient& client) {
   return fmt::format("client {} of role {} at {}", client.application, client.role, client.address);
 }
 
-// Nothing where nobody says which they are: neither the command line nor a cluster.
+// As the server writes it. A name would be that of the way to the pooler, not of where its own
+// sessions come from.
+std::string server_text(const std::string& address) {
+  for (const int family : {AF_INET, AF_INET6}) {
+    std::array<unsigned char, sizeof(in6_addr)> bytes{};
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (::inet_pton(family, address.c_str(), bytes.data()) == 1 &&
+        ::inet_ntop(family, bytes.data(), text.data(), text.size()) != nullptr) {
+      return text.data();
+    }
+  }
+  throw Error(ErrorKind::usage,
+              fmt::format("unable to use '{}' as a pooler's address: it is no IP address", address),
+              "give the address that its sessions come from (client_addr of pg_stat_activity)");
+}
+
+// Nothing where nobody says which they are: neither the command line nor a cluster whose pods we
+// may list.
 Addresses pooler_addresses(const Run& run) {
-  const std::vector<std::string>& given = run.context().options().list("pooler");
+  const std::vector<std::string>& given = run.context().options().list("pooler-address");
   if (!given.empty()) {
     std::vector<std::string> addresses;
-    for (const std::string& text : given) {
-      addresses.push_back(text.substr(0, text.rfind(':')));
-    }
+    std::ranges::transform(given, std::back_inserter(addresses), server_text);
     return addresses;
   }
   const config::Migration& config = run.config();
@@ -57,7 +75,7 @@ Addresses pooler_addresses(const Run& run) {
            run.client(), "v1", "Pod", cutover::pooler_selector(config.pooler->name))) {
     addresses.push_back(kube::text_at(pod, "/status/podIP"));
   }
-  return addresses;
+  return addresses.empty() ? std::nullopt : std::optional(std::move(addresses));
 }
 
 }  // namespace
@@ -116,10 +134,10 @@ sync::Findings client_findings(const sync::ClientsSeen& seen, const Addresses& p
 }
 
 sync::Findings list_clients(const Run& run) {
+  const Addresses poolers = pooler_addresses(run);
   postgres::Session session = run.at(sync::Side::old_side).open("preflight");
   const sync::ClientsSeen seen = sync::watch_clients(session, run.context().clock(),
                                                      run.context().options().duration("watch"));
-  const Addresses poolers = pooler_addresses(run);
   run.context().result().add_table(client_table(seen, poolers));
   sync::Findings findings = sync::open_questions(run.config().sync.answers, seen);
   std::ranges::move(client_findings(seen, poolers), std::back_inserter(findings));

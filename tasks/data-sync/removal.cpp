@@ -137,7 +137,7 @@ const std::vector<Side> both = {Side::old_side, Side::new_side};
 
 // What a removal takes off is all that knows of writes that were not carried.
 cli::Plan removal_plan(const Run& run, const std::vector<Side>& sides) {
-  require_salvaged(run);
+  require_salvaged(run, sides);
   return plan_removal(run.context().verb(), run.config().name, names(sides));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -116,7 +117,7 @@ void salvage(Run& run) {
   }
 }
 
-void require_salvaged(const Run& run) {
+void require_salvaged(const Run& run, const std::vector<Side>& sides) {
   if (run.context().options().flag("forget-lost-writes")) {
     return;
   }
@@ -124,10 +125,14 @@ void require_salvaged(const Run& run) {
   try {
     old_side.emplace(run.at(Side::old_side).open(run.context().verb()));
   } catch (const Error& error) {
-    if (!postgres::is_connection_failure(error)) {
+    if (!postgres::is_connection_failure(error) || std::ranges::count(sides, Side::old_side) > 0) {
       throw;
     }
-    return;  // the service can't have gone back to it
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to {} '{}': only the old database says whether the new one was "
+                            "given up: {}",
+                            run.context().verb(), run.config().name, error.message()),
+                "run this again when it answers; if it never will, give --forget-lost-writes");
   }
   const auto migration = sync::read_migration(*old_side);
   if (migration && migration->phase == sync::abandoned_phase &&

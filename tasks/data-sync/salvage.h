@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "data-sync/migration.h"
 
 namespace crossover::data_sync {
@@ -10,7 +12,8 @@ void salvage(Run& run);
 
 /// Throws Error{precondition}, `unable to VERB ...`, while what was written there is still to be
 /// looked for: the new database was given up, `salvage` has not been run since, and nobody has said
-/// by --forget-lost-writes that it need not be.
-void require_salvaged(const Run& run);
+/// by --forget-lost-writes that it need not be. The same when the old database, which alone knows,
+/// does not answer and is not among the `sides` that the verb changes.
+void require_salvaged(const Run& run, const std::vector<sync::Side>& sides);
 
 }  // namespace crossover::data_sync

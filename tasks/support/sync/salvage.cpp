@@ -93,7 +93,7 @@ class Search {
     if (!migration || migration->phase != abandoned_phase) {
       throw Error(ErrorKind::precondition,
                   "unable to salvage: the new database was not given up, so nothing is lost",
-                  "`route-switch rollback` carries since_ever back; only after `route-switch "
+                  "`route-switch rollback` carries everything back; only after `route-switch "
                   "rollback --accept-loss` is there anything to look for");
     }
     if (!read_migration(new_)) {

@@ -51,7 +51,7 @@ std::string shown_key(const SyncedTable& table,
 // By the key's index for each key, as a drain reads them.
 std::string row_of_key(const SyncedTable& table, std::string_view key) {
   return fmt::format("LEFT JOIN LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r ON true",
-                     content_of(table), table.table.quoted(), key_match_sql(table, key));
+                     content_of(table), table.only(), key_match_sql(table, key));
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ std::string uncarried_keys_sql(const SyncedTable& table, std::string_view snapsh
 std::string all_keys_sql(const SyncedTable& table) {
   const auto column = [&](std::size_t i) { return "t." + quote_identifier(table.key[i]); };
   return fmt::format("SELECT {}, {} FROM {} AS t ORDER BY {}", shown_key(table, column),
-                     content_of(table), table.table.quoted(), listed(table.key.size(), column));
+                     content_of(table), table.only(), listed(table.key.size(), column));
 }
 
 std::string present_rows_sql(const SyncedTable& table, const std::optional<std::string>& snapshot) {
@@ -105,7 +105,7 @@ std::string whole_logged_sql(const SyncedTable& table, std::string_view snapshot
 }
 
 std::string all_contents_sql(const SyncedTable& table) {
-  return fmt::format("SELECT {} FROM {} AS t ORDER BY 1", content_of(table), table.table.quoted());
+  return fmt::format("SELECT {} FROM {} AS t ORDER BY 1", content_of(table), table.only());
 }
 
 }  // namespace crossover::sync

@@ -280,6 +280,17 @@ TEST_CASE("nothing that knows of lost writes goes before they are listed") {
           events_missing(lost.site.service()));
     lost.run(0, {"remove"});
   }
+  SECTION("the old database does not answer for a while") {
+    lost.site.service().server(Side::old_side).stop();
+    const json refused = lost.run(3, {"remove", "--side", "new"});
+    CHECK(message(refused).starts_with(
+        "unable to remove 'registry': only the old database says whether the new one was given up: "
+        "unable to connect to '"));
+    CHECK(refused["error"]["hint"] ==
+          "run this again when it answers; if it never will, give --forget-lost-writes");
+    lost.site.service().server(Side::old_side).start();
+    lost.run(0, {"salvage"});
+  }
   SECTION("the new database never comes back") {
     lost.site.service().server(Side::new_side).stop();
     lost.run(3, {"remove", "--side", "old"});

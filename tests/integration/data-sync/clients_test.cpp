@@ -165,11 +165,11 @@ TEST_CASE("several APIs and workers on one database: who goes past the pooler is
          row("second api", by_a_pooler, false, true), row("worker", by_a_pooler, true, false)});
   };
   // All of this machine come from one address; a pooler has one of its own.
-  const json taken = place.run(
-      0, {"preflight", "--watch", "0ms", "--pooler", fmt::format("127.0.0.1:{}", pooler.port())});
+  const json taken = place.run(0, {"preflight", "--watch", "0ms", "--pooler-address", "::FFFF",
+                                   "--pooler-address", "127.0.0.1"});
   CHECK(clients_of(taken)["rows"] == rows("yes"));
   CHECK(checks_of(taken, "client") == std::vector<std::string>{always});
-  const json left = place.run(0, {"preflight", "--watch", "0ms", "--pooler", "10.9.8.7"});
+  const json left = place.run(0, {"preflight", "--watch", "0ms", "--pooler-address", "10.9.8.7"});
   CHECK(clients_of(left)["rows"] == rows("no"));
   const std::string writes =
       " of role writer at 127.0.0.1: writes past the poolers: a switch does not take it along, and "
@@ -180,6 +180,10 @@ TEST_CASE("several APIs and workers on one database: who goes past the pooler is
             "pass client second api of role writer at 127.0.0.1: is connected past the poolers, "
             "though not seen to write: a switch does not take it along",
             "warn client worker" + writes, always});
+  const json name = place.run(2, {"preflight", "--pooler-address", "pooler:6432"});
+  CHECK(message(name) == "unable to use 'pooler:6432' as a pooler's address: it is no IP address");
+  CHECK(name["error"]["hint"] ==
+        "give the address that its sessions come from (client_addr of pg_stat_activity)");
 }
 
 TEST_CASE("sessions that a role may not look into are shown as such, with what their locks say") {

@@ -120,21 +120,6 @@ inline void carry_the_rest(const Place& place, Writers& writers,
   }
 }
 
-/// The gates as a switch to `live` leaves them.
-inline void make_live(World& world, sync::Side live) {
-  for (const sync::Side side : {sync::other(live), live}) {
-    postgres::Session session = world.databases.at(side).open("gate");
-    const std::string token = sync::new_token();
-    sync::take_owner(session, token);
-    const auto tables = sync::read_tables(session);
-    if (side == live) {
-      sync::open_gate(session, tables, token, std::chrono::seconds(5));
-    } else {
-      sync::close_gate(session, tables, token, std::chrono::seconds(5));
-    }
-  }
-}
-
 inline void empty_new_side(World& world) {
   postgres::Session session = world.new_db.open("test");
   session.batch(

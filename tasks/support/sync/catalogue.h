@@ -110,7 +110,8 @@ struct Catalogue {
 Catalogue read_catalogue(postgres::Session& session, const std::vector<std::string>& schemas);
 
 /// The columns that tell a table's rows apart: the primary key, else the narrowest immediate unique
-/// index over NOT NULL columns, else nothing. (PostgreSQL manual, REPLICA IDENTITY.)
+/// index over NOT NULL columns, else nothing. (PostgreSQL manual, REPLICA IDENTITY.) Of a
+/// partitioned table never one with a generated column, which triggers are not always shown.
 std::vector<std::string> row_identity(const Table& table);
 
 /// Why one of a table's `interferers` can't be there on the "old" or "new" side. Pure.

@@ -85,38 +85,32 @@ ChangeReader::ChangeReader(Session session, const std::vector<SyncedTable>& tabl
   }
 }
 
-// What changes once is likely to change again; of many tables most never do.
-void ChangeReader::prepare(const std::vector<const SyncedTable*>& tables) {
-  for (const SyncedTable* table : tables) {
-    if (prepared_.contains(table->id)) {
-      continue;
-    }
-    session_.prepare(key_statement(*table), logged_keys_sql(*table, most_keys_in_memory + 1));
-    if (!table->keyless()) {
-      session_.prepare(row_statement(*table), logged_rows_sql(*table, most_keys_in_memory + 1));
-    }
-    prepared_.insert(table->id);
+// One by one: what was prepared stays so when the next one fails, for want of a lock for instance.
+void ChangeReader::prepare(std::string name, const std::string& sql) {
+  if (!prepared_.contains(name)) {
+    session_.prepare(name, sql);
+    prepared_.insert(std::move(name));
   }
 }
 
-// The statements that read the changes of `tables`: by text where they are not prepared.
+// By its text where it is not prepared.
+Statement ChangeReader::statement(std::string name, std::string (*text)(const SyncedTable&, int),
+                                  const SyncedTable& table, const std::string& since) const {
+  if (prepared_.contains(name)) {
+    return {{}, {since}, std::move(name)};
+  }
+  return {text(table, most_keys_in_memory + 1), {since}, {}};
+}
+
+// The statements that read the changes of `tables`.
 std::vector<Statement> ChangeReader::changes_of(const std::vector<const SyncedTable*>& tables,
                                                 const Since& since) const {
   std::vector<Statement> statements;
   for (const SyncedTable* table : tables) {
     const std::string& snapshot = since.of(*table);
-    if (prepared_.contains(table->id)) {
-      statements.push_back(run_since(key_statement(*table), snapshot));
-    } else {
-      statements.push_back({logged_keys_sql(*table, most_keys_in_memory + 1), {snapshot}, {}});
-    }
-    if (table->keyless()) {
-      continue;
-    }
-    if (prepared_.contains(table->id)) {
-      statements.push_back(run_since(row_statement(*table), snapshot));
-    } else {
-      statements.push_back({logged_rows_sql(*table, most_keys_in_memory + 1), {snapshot}, {}});
+    statements.push_back(statement(key_statement(*table), logged_keys_sql, *table, snapshot));
+    if (!table->keyless()) {
+      statements.push_back(statement(row_statement(*table), logged_rows_sql, *table, snapshot));
     }
   }
   return statements;
@@ -181,7 +175,6 @@ SourceState ChangeReader::look(const Since& since, bool with_fingerprint) {
     more = {allow_hash_joins(true), {fingerprint_sql(tables_), {}, {}}, allow_hash_joins(false)};
   }
   const std::vector<Rows> answers = look_with(since, more);
-  prepare(named(answers, 1));
   SourceState state = source_state(answers[0]);
   if (with_fingerprint) {
     state.fingerprint = answers.at(answers.size() - 2).text(0, 0);
@@ -223,9 +216,12 @@ void ChangeReader::end() {
 
 std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
   std::vector<const SyncedTable*> logged = named(session_.pipeline(changed_since(everything)), 0);
-  prepare(logged);
   std::string sql;
   for (const SyncedTable* table : logged) {
+    prepare(key_statement(*table), logged_keys_sql(*table, most_keys_in_memory + 1));
+    if (!table->keyless()) {
+      prepare(row_statement(*table), logged_rows_sql(*table, most_keys_in_memory + 1));
+    }
     sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", key_statement(*table), everything);
     if (!table->keyless()) {
       sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", row_statement(*table), everything);

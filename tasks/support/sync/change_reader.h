@@ -59,7 +59,9 @@ class ChangeReader {
   postgres::Session& session() { return session_; }
 
  private:
-  void prepare(const std::vector<const SyncedTable*>& tables);
+  void prepare(std::string name, const std::string& sql);
+  postgres::Statement statement(std::string name, std::string (*text)(const SyncedTable&, int),
+                                const SyncedTable& table, const std::string& since) const;
   std::vector<postgres::Statement> changes_of(const std::vector<const SyncedTable*>& tables,
                                               const Since& since) const;
   void forget_ahead();
@@ -72,7 +74,7 @@ class ChangeReader {
   const std::vector<SyncedTable>& tables_;
   postgres::Session session_;
   std::vector<std::string> changed_statements_;
-  std::set<int> prepared_;  ///< tables, by id
+  std::set<std::string> prepared_;  ///< statements, by name
   std::optional<postgres::Transaction> transaction_;
   std::vector<const SyncedTable*> changed_;
   std::vector<const SyncedTable*> read_ahead_;

@@ -62,12 +62,11 @@ ChangeWriter::ChangeWriter(Session session, Direction direction)
   session_.batch(plan_by_key_index);
 }
 
-void ChangeWriter::prepare(const SyncedTable& table) {
-  if (!table.keyless() && !prepared_.contains(table.id)) {
-    session_.prepare(delete_statement(table), delete_keys_sql(table));
-    session_.prepare(insert_statement(table), insert_rows_sql(table));
-    session_.prepare(select_statement(table), select_keys_sql(table));
-    prepared_.insert(table.id);
+// One by one: what was prepared stays so when the next one fails, for want of a lock for instance.
+void ChangeWriter::prepare(std::string name, const std::string& sql) {
+  if (!prepared_.contains(name)) {
+    session_.prepare(name, sql);
+    prepared_.insert(std::move(name));
   }
 }
 
@@ -75,7 +74,7 @@ void ChangeWriter::prepare(const SyncedTable& table) {
 Statement ChangeWriter::statement(const SyncedTable& table, std::string name,
                                   std::string (*text)(const SyncedTable&),
                                   std::vector<postgres::Param> params) const {
-  if (prepared_.contains(table.id)) {
+  if (prepared_.contains(name)) {
     return {{}, std::move(params), std::move(name)};
   }
   return {text(table), std::move(params), {}};
@@ -197,8 +196,10 @@ void ChangeWriter::commit() {
 void ChangeWriter::plan_ahead(const std::vector<const SyncedTable*>& tables) {
   std::string sql = "SET plan_cache_mode = force_generic_plan;\n";
   for (const SyncedTable* table : tables) {
-    prepare(*table);
     if (!table->keyless()) {
+      prepare(delete_statement(*table), delete_keys_sql(*table));
+      prepare(insert_statement(*table), insert_rows_sql(*table));
+      prepare(select_statement(*table), select_keys_sql(*table));
       sql += explain(delete_statement(*table), table->key.size());
       sql += explain(insert_statement(*table), table->columns.size());
       sql += explain(select_statement(*table), table->key.size());

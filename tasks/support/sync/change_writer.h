@@ -51,7 +51,7 @@ class ChangeWriter {
   postgres::Session& session() { return session_; }
 
  private:
-  void prepare(const SyncedTable& table);
+  void prepare(std::string name, const std::string& sql);
   postgres::Statement statement(const SyncedTable& table, std::string name,
                                 std::string (*text)(const SyncedTable&),
                                 std::vector<postgres::Param> params) const;
@@ -65,7 +65,7 @@ class ChangeWriter {
 
   Direction direction_;
   postgres::Session session_;
-  std::set<int> prepared_;  ///< tables, by id
+  std::set<std::string> prepared_;  ///< statements, by name
   std::optional<postgres::Transaction> transaction_;
 };
 

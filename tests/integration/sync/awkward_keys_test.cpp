@@ -25,7 +25,7 @@ CREATE TABLE public.variables ("found" int, "new" int, "tg_op" int, "txid" int, 
   PRIMARY KEY ("found", "new", "tg_op", "txid"));
 CREATE TABLE public.parts (part int NOT NULL, v int,
   k text GENERATED ALWAYS AS (md5(v::text)) STORED, PRIMARY KEY (part, k)) PARTITION BY LIST (part);
-CREATE TABLE public.parts_rest (k text GENERATED ALWAYS AS (md5(v::text)) STORED, v int,
+CREATE TABLE public.parts_rest (k text NOT NULL GENERATED ALWAYS AS (md5(v::text)) STORED, v int,
   part int NOT NULL);
 ALTER TABLE public.parts ATTACH PARTITION public.parts_rest DEFAULT;
 )";

@@ -100,7 +100,8 @@ struct Catalogue {
 Catalogue read_catalogue(postgres::Session& session, const std::vector<std::string>& schemas);
 
 /// The columns that tell a table's rows apart: the primary key, else the narrowest immediate unique
-/// index over NOT NULL columns, else nothing. (PostgreSQL manual, REPLICA IDENTITY.)
+/// index over NOT NULL columns, else nothing. (PostgreSQL manual, REPLICA IDENTITY.) Of a
+/// partitioned table never one with a generated column, which triggers are not always shown.
 std::vector<std::string> row_identity(const Table& table);
 
 /// Which sequence belongs to which on the other side: the same name, else the one of the same

@@ -13,6 +13,19 @@ void refuse(Findings& findings, const Table& table, std::string text) {
   findings.push_back({Finding::Level::error, "table " + table.table.text(), std::move(text)});
 }
 
+// row_identity() leaves out what the triggers of a partitioned table are not always shown.
+std::string_view why_keyless(const Table& table) {
+  const bool generated = std::any_of(
+      table.unique_indexes.begin(), table.unique_indexes.end(), [&](const UniqueIndex& index) {
+        return std::any_of(index.columns.begin(), index.columns.end(),
+                           [&](const auto& name) { return table.column(name)->generated != ' '; });
+      });
+  return table.kind == 'p' && generated
+             ? "has a generated column in its key, which PostgreSQL does not always show to the "
+               "triggers of a partitioned table"
+             : "has no primary key and no unique index over NOT NULL columns";
+}
+
 // What this version of the engine can't carry.
 void check_table(const Table& table, const config::Sync& settings, Findings& findings) {
   if (table.kind == 'f') {
@@ -33,9 +46,9 @@ void check_table(const Table& table, const config::Sync& settings, Findings& fin
   if (row_identity(table).empty() &&
       table.bytes > static_cast<std::int64_t>(settings.keyless_limit)) {
     refuse(findings, table,
-           fmt::format("has no primary key and no unique index over NOT NULL columns, and its {} "
-                       "bytes are over sync.keylessLimit ({}): every change would copy it whole",
-                       table.bytes, settings.keyless_limit));
+           fmt::format("{}, and its {} bytes are over sync.keylessLimit ({}): every change would "
+                       "copy it whole",
+                       why_keyless(table), table.bytes, settings.keyless_limit));
   }
 }
 

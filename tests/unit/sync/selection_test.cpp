@@ -92,6 +92,24 @@ TEST_CASE("what can't be carried is an error, not left out") {
           "whole"});
 }
 
+TEST_CASE("a generated column in a partitioned table's key makes it a table without one") {
+  Table tree = table("tree");
+  tree.kind = 'p';
+  tree.columns.push_back({.name = "twice", .type = "integer", .generated = 's'});
+  tree.unique_indexes[0].columns = {"id", "twice"};
+  tree.bytes = std::int64_t{1} << 40;
+  CHECK(row_identity(tree).empty());
+  Findings findings;
+  select_tables(with({tree}), {}, "", findings);
+  CHECK(errors(findings) ==
+        std::vector<std::string>{
+            "table public.tree has a generated column in its key, which PostgreSQL does not always "
+            "show to the triggers of a partitioned table, and its 1099511627776 bytes are over "
+            "sync.keylessLimit (104857600): every change would copy it whole"});
+  tree.kind = 'r';
+  CHECK(row_identity(tree) == std::vector<std::string>{"id", "twice"});
+}
+
 TEST_CASE(
     "a table that inherits is carried by itself, row by row, with all that it inherits from") {
   Table parent = table("parent");

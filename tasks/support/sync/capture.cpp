@@ -153,6 +153,17 @@ bool complete(Session& session, const std::vector<SyncedTable>& tables, std::str
   return rows.int64(0, 0) == static_cast<std::int64_t>(names.size());
 }
 
+// Whether any of the table's relations has such a trigger: somebody may have taken some off.
+bool any_stands(Session& session, const SyncedTable& table, std::string_view prefix) {
+  return !session
+              .query(
+                  "SELECT FROM pg_trigger WHERE tgrelid = ANY "
+                  "(SELECT r::regclass FROM unnest($1::text[]) r) "
+                  "AND starts_with(tgname::text, $2) LIMIT 1",
+                  {text_array(relation_names({table})), std::string(prefix)})
+              .empty();
+}
+
 constexpr std::string_view capture_prefix = "crossover_capture_";
 
 // So that what still stands costs nothing while table after table is waited for. A function's new
@@ -199,7 +210,9 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
       for (const TableName& relation : table.relations) {
         sql += create_capture_triggers_sql(table, relation, apply_token);
       }
-      change_table(session, table, lock_to_add, context, "install capture", sql);
+      const bool drops = any_stands(session, table, capture_prefix);
+      change_table(session, table, drops ? lock_to_drop : lock_to_add, context, "install capture",
+                   sql);
     }
     stop_point("capture-installed");
   }
@@ -222,7 +235,9 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
     for (const TableName& relation : table.relations) {
       sql += create_gate_trigger_sql(relation, apply_token, closed);
     }
-    change_table(session, table, lock_to_add, context, "install the gate", sql);
+    const bool drops = any_stands(session, table, gate_trigger);
+    change_table(session, table, drops ? lock_to_drop : lock_to_add, context, "install the gate",
+                 sql);
     ++changed;
     stop_point("gate-installed");
   }
@@ -263,7 +278,7 @@ int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
   lower_deadlock_timeout(session);
   int changed = 0;
   for (const SyncedTable& table : tables) {
-    if (!complete(session, {table}, gate_trigger, 1)) {
+    if (!any_stands(session, table, gate_trigger)) {
       continue;
     }
     std::string sql;

@@ -10,6 +10,7 @@
 #include "sync/drain.h"
 #include "sync/gate.h"
 #include "sync/repair.h"
+#include "sync/trigger_sql.h"
 #include "sync/verify.h"
 #include "world.h"
 
@@ -234,9 +235,29 @@ TEST_CASE("removal leaves no trace and does not disturb the application") {
   CHECK_FALSE(drop_state(old_side));
 }
 
-TEST_CASE("removal gets its locks from an application that always reads before it writes") {
+TEST_CASE("removal takes off what somebody has left of a table's triggers") {
   World world(15, 17);
   world.start(Direction::forward);
+  postgres::Session old_side = world.old_db.open("remove");
+  old_side.batch(
+      fmt::format("DROP TRIGGER {0} ON public.part_2024; DROP TRIGGER {0} ON public.counter;"
+                  "DROP TRIGGER crossover_capture_insert ON public.part",
+                  gate_trigger));
+  remove_capture(old_side, world.tables, world.install());
+  remove_gate(old_side, world.tables, world.install());
+  CHECK(old_side.query("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'crossover%'")
+            .int64(0, 0) == 0);
+  CHECK(drop_state(old_side));
+}
+
+TEST_CASE("what drops triggers gets its locks from an application that reads before it writes") {
+  World world(15, 17);
+  world.start(Direction::forward);
+  const bool removal = GENERATE(true, false);
+  CAPTURE(removal);
+  if (!removal) {
+    world.old_db.open("test").batch("DROP TRIGGER crossover_capture_insert ON public.counter");
+  }
   std::atomic<bool> done{false};
   std::atomic<bool> begun{false};
   int transactions = 0;
@@ -269,8 +290,12 @@ TEST_CASE("removal gets its locks from an application that always reads before i
   context.budget = {std::chrono::milliseconds(300), std::chrono::seconds(3)};
   std::string failure;
   try {
-    remove_capture(old_side, world.tables, context);
-    remove_gate(old_side, world.tables, context);
+    if (removal) {
+      remove_capture(old_side, world.tables, context);
+      remove_gate(old_side, world.tables, context);
+    } else {
+      install_capture(old_side, world.tables, world.apply_token, context);
+    }
   } catch (const Error& error) {
     failure = error.text();
   }

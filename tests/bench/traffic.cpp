@@ -213,6 +213,9 @@ void Traffic::run(std::size_t index) {
       writer.acknowledged.push_back(due);
       ++acknowledged_;
     } catch (const Error& error) {
+      if (stopping_ && error.sqlstate() == "40001") {
+        return;  // It was rolled back, and would have been tried again.
+      }
       writer.failed.push_back(due);
       const std::string& text = error.message();
       ++writer.failures[error.sqlstate() + " " + text.substr(0, text.find('\n'))];

@@ -24,15 +24,26 @@ struct Shop {
     configure("secret: creds");
   }
   void configure(const std::string& old_credentials, const std::string& more = {}) const {
+    write_databases(database(here(old_server), old_credentials), database(here(new_server)),
+                    "network: {rules: [{manifests: manifest.yaml}]}\n" + more);
+  }
+  void write_databases(const std::string& old_side, const std::string& new_side,
+                       const std::string& more = {}) const {
     place.write(
         "crossover.yaml",
-        fmt::format("name: shop\nnamespace: {}\napproval: none\n"
-                    "network: {{rules: [{{manifests: manifest.yaml}}]}}\n"
-                    "databases:\n  old: {{host: 127.0.0.1, port: {}, database: postgres, tls: "
-                    "{{mode: disable}}, credentials: {{user: postgres, {}}}}}\n  new: {{host: "
-                    "127.0.0.1, port: {}, database: postgres, tls: {{mode: disable}}, credentials: "
-                    "{{user: postgres, passwordEnv: PASSWORD}}}}\n{}",
-                    cluster.ns(), old_server.port(), old_credentials, new_server.port(), more));
+        fmt::format("name: shop\nnamespace: {}\napproval: none\ndatabases:\n  old: {}\n  new: "
+                    "{}\n{}",
+                    cluster.ns(), old_side, new_side, more));
+  }
+  /// `where`: a host and a port, or a Service.
+  static std::string database(const std::string& where,
+                              const std::string& credentials = "passwordEnv: PASSWORD") {
+    return fmt::format(
+        "{{{}, database: postgres, tls: {{mode: disable}}, credentials: {{user: postgres, {}}}}}",
+        where, credentials);
+  }
+  static std::string here(const PostgresServer& server) {
+    return fmt::format("host: 127.0.0.1, port: {}", server.port());
   }
   std::string nsp_apply(int exit_code, std::vector<std::string> arguments = {}) const {
     arguments.insert(arguments.begin(), "apply");
@@ -81,13 +92,7 @@ TEST_CASE_METHOD(Shop, "a Secret that is not there, or lacks a key", "[cluster]"
 
 TEST_CASE_METHOD(Shop, "a Service of a database that is not there (yet, or any more)",
                  "[cluster]") {
-  place.write("crossover.yaml",
-              fmt::format("name: shop\nnamespace: {}\napproval: none\ndatabases:\n"
-                          "  old: {{host: 127.0.0.1, port: {}, database: postgres, tls: {{mode: "
-                          "disable}}, credentials: {{user: postgres, passwordEnv: PASSWORD}}}}\n"
-                          "  new: {{service: shop-db, database: postgres, tls: {{mode: disable}}, "
-                          "credentials: {{user: postgres, passwordEnv: PASSWORD}}}}\n",
-                          cluster.ns(), old_server.port()));
+  write_databases(database(here(old_server)), database("service: shop-db"));
   for (const char* verb : {"preflight", "status"}) {
     CHECK(place.refusal(3, CROSSOVER_DATA_SYNC, {verb}) ==
           fmt::format("{}unable to read 'service/shop-db' in namespace '{}': it does not exist\n"
@@ -119,24 +124,12 @@ TEST_CASE_METHOD(Shop, "a database that does not answer", "[cluster]") {
 
 TEST_CASE_METHOD(Shop, "a database that is a standby, and both the same one", "[cluster]") {
   const std::unique_ptr<PostgresServer> standby = old_server.standby();
-  place.write("crossover.yaml",
-              fmt::format("name: shop\nnamespace: {}\napproval: none\ndatabases:\n"
-                          "  old: &old {{host: 127.0.0.1, port: {}, database: postgres, tls: "
-                          "{{mode: disable}}, credentials: {{user: postgres, passwordEnv: "
-                          "PASSWORD}}}}\n  new: *old\n",
-                          cluster.ns(), standby->port()));
+  write_databases("&old " + database(here(*standby)), "*old");
   CHECK(preflight(3) ==
         fmt::format("unable to use '{}': it is a standby\nHINT: name the primary; with Patroni "
                     "that is the Service or the pod with role=master",
                     address(*standby)));
-  configure("passwordEnv: PASSWORD");
-  const std::string same = fmt::format("127.0.0.1:{}", old_server.port());
-  place.write("crossover.yaml",
-              fmt::format("name: shop\nnamespace: {}\napproval: none\ndatabases:\n"
-                          "  old: &old {{host: 127.0.0.1, port: {}, database: postgres, tls: "
-                          "{{mode: disable}}, credentials: {{user: postgres, passwordEnv: "
-                          "PASSWORD}}}}\n  new: *old\n",
-                          cluster.ns(), old_server.port()));
+  write_databases("&old " + database(here(old_server)), "*old");
   for (const char* verb : {"preflight", "start"}) {
     CHECK(place.refusal(3, CROSSOVER_DATA_SYNC, {verb}) ==
           fmt::format("unable to move '{0}' to '{0}': both are the same database\n"

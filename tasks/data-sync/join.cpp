@@ -7,6 +7,8 @@
 #include "postgres/sqlstate.h"
 #include "sync/copy.h"
 #include "sync/copy_pieces.h"
+#include "sync/position.h"
+#include "sync/repair.h"
 
 namespace crossover::data_sync {
 namespace {
@@ -85,6 +87,7 @@ void Joiner::copy_pieces() {
   const sync::Migration migration =
       sync::require_migration(target_, run_.at(sync::target(direction_)).describe());
   const auto tables = sync::read_tables(target_);
+  require_source();
   context.progress().start("pieces of a copy", 0, "rows");
   const sync::CopyReport report =
       sync::join_copy(run_.databases(), direction_, tables, migration.apply_token, owner_,
@@ -99,6 +102,21 @@ void Joiner::copy_pieces() {
     context.result().add_change(
         fmt::format("{} database", sync::name(sync::target(direction_))), "rows",
         fmt::format("copied {} rows for the run that it has joined", report.rows));
+  }
+}
+
+// The target is the other's, since its lock is there. A source of another configuration would pass
+// for the migration's all the more easily as its schema is the same.
+void Joiner::require_source() {
+  const sync::Side side = sync::source(direction_);
+  postgres::Session source = run_.at(side).open("join");
+  if (!sync::read_migration(source) || !sync::position_holds(source, target_, direction_) ||
+      sync::has_failed_over(source, target_, direction_)) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to join the copy of '{}': '{}' is not the {} database that the "
+                            "other process copies from",
+                            run_.config().name, run_.at(side).describe(), sync::name(side)),
+                fmt::format("give both the same databases.{} in crossover.yaml", sync::name(side)));
   }
 }
 

@@ -18,7 +18,7 @@ class Joiner {
   /// Throws Error{precondition} when nobody comes who copies.
   void await_copy();
   /// Copies until nothing is free any more. Throws Error{failure} when the other has ended before
-  /// all was copied.
+  /// all was copied, and Error{precondition} when it copies from another database than ours.
   void copy();
 
  private:
@@ -26,6 +26,7 @@ class Joiner {
   bool everything_copied();
   bool led(postgres::Session& target) const;
   void copy_pieces();
+  void require_source();
   void require_end();
 
   const Run& run_;

@@ -102,6 +102,7 @@ void Run::changing(const std::vector<sync::Side>& sides,
                    const std::function<cli::Plan()>& make_plan,
                    const std::function<void(const cli::Plan&)>& body) {
   const auto locked = [&](const cli::Plan& plan) {
+    stop_point("step-planned");
     std::vector<postgres::Session> locks;
     for (const sync::Side side : sides) {
       locks.push_back(at(side).open("lock"));

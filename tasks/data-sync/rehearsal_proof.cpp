@@ -47,7 +47,7 @@ std::string trace_sql(const sync::SyncedTable& table) {
       "WHERE key = ANY ($2::text[]))::text, w.added OR strpos(w.image::text, $3) > 0 FROM "
       "jsonb_to_recordset($1::jsonb) w (image jsonb, added "
       "boolean), jsonb_populate_record(NULL::{0}, w.image) r, {2} t "
-      "WHERE {1}to_jsonb(t) @> w.image",
+      "WHERE {1}to_jsonb(t.*) @> w.image",
       table.table.quoted(), match, table.only());
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -135,73 +136,76 @@ std::vector<Side> chosen_sides(const Run& run) {
 
 const std::vector<Side> both = {Side::old_side, Side::new_side};
 
-// What a removal takes off is all that knows of writes that were not carried.
-cli::Plan removal_plan(const Run& run, const std::vector<Side>& sides) {
-  require_salvaged(run, sides);
-  return plan_removal(run.context().verb(), run.config().name, names(sides));
+// What a removal takes off is all that knows of writes that were not carried. Under the locks
+// again, so that it stays so: the new database may be given up while this waits for its approval.
+void removing(Run& run, const std::vector<Side>& sides, const std::function<void()>& body) {
+  run.changing(
+      sides,
+      [&] {
+        require_salvaged(run, sides);
+        return plan_removal(run.context().verb(), run.config().name, names(sides));
+      },
+      [&](const cli::Plan&) {
+        require_salvaged(run, sides);
+        body();
+      });
 }
 
 }  // namespace
 
 void finish(Run& run) {
-  run.changing(
-      both, [&] { return removal_plan(run, both); },
-      [&](const cli::Plan&) {
-        for (const Side side : both) {
-          if (!remove_capture(run, side)) {
-            continue;
-          }
-          postgres::Session session = run.at(side).open("finish");
-          if (sync::read_migration(session)->phase == "finished") {
-            continue;
-          }
-          postgres::Transaction transaction(session);
-          const std::string token = sync::new_token();
-          sync::take_owner(session, token);
-          sync::take_drainer(session, token);
-          sync::set_phase(session, token, "finished");
-          // Without capture no position is worth anything: going on in either direction takes a
-          // full copy.
-          session.batch(
-              "DELETE FROM crossover.position; UPDATE crossover.synced_table SET copied = false");
-          transaction.commit();
-          stop_point("finish-committed");
-          changed(run, side, "positions");
-        }
-      });
+  removing(run, both, [&] {
+    for (const Side side : both) {
+      if (!remove_capture(run, side)) {
+        continue;
+      }
+      postgres::Session session = run.at(side).open("finish");
+      if (sync::read_migration(session)->phase == "finished") {
+        continue;
+      }
+      postgres::Transaction transaction(session);
+      const std::string token = sync::new_token();
+      sync::take_owner(session, token);
+      sync::take_drainer(session, token);
+      sync::set_phase(session, token, "finished");
+      // Without capture no position is worth anything: going on in either direction takes a full
+      // copy.
+      session.batch(
+          "DELETE FROM crossover.position; UPDATE crossover.synced_table SET copied = false");
+      transaction.commit();
+      stop_point("finish-committed");
+      changed(run, side, "positions");
+    }
+  });
 }
 
 void abort(Run& run) {
-  run.changing(
-      both, [&] { return removal_plan(run, both); },
-      [&](const cli::Plan&) {
-        if (run.live_side() == Side::new_side) {
-          throw Error(ErrorKind::precondition,
-                      fmt::format("unable to abort '{}': the service lives on the new database",
-                                  run.config().name),
-                      "go back with `route-switch rollback`, or keep it with `data-sync finish`");
-        }
-        export_evidence(run, both);
-        for (const Side side : both) {
-          remove_all(run, side, true);
-        }
-        remove_rehearsal(run);
-      });
+  removing(run, both, [&] {
+    if (run.live_side() == Side::new_side) {
+      throw Error(ErrorKind::precondition,
+                  fmt::format("unable to abort '{}': the service lives on the new database",
+                              run.config().name),
+                  "go back with `route-switch rollback`, or keep it with `data-sync finish`");
+    }
+    export_evidence(run, both);
+    for (const Side side : both) {
+      remove_all(run, side, true);
+    }
+    remove_rehearsal(run);
+  });
 }
 
 void remove(Run& run) {
   const std::vector<Side> sides = chosen_sides(run);
-  run.changing(
-      sides, [&] { return removal_plan(run, sides); },
-      [&](const cli::Plan&) {
-        export_evidence(run, sides);
-        for (const Side side : sides) {
-          remove_all(run, side, run.context().options().flag("open-closed-side"));
-        }
-        if (std::ranges::find(sides, Side::new_side) != sides.end()) {
-          remove_rehearsal(run);
-        }
-      });
+  removing(run, sides, [&] {
+    export_evidence(run, sides);
+    for (const Side side : sides) {
+      remove_all(run, side, run.context().options().flag("open-closed-side"));
+    }
+    if (std::ranges::find(sides, Side::new_side) != sides.end()) {
+      remove_rehearsal(run);
+    }
+  });
 }
 
 }  // namespace crossover::data_sync

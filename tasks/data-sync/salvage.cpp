@@ -1,6 +1,7 @@
 #include "data-sync/salvage.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -30,13 +31,21 @@ std::string_view word(const std::optional<bool>& known) {
   return !known ? "not known" : *known ? "yes" : "no";
 }
 
-// The server's own JSON is taken over as it is: a numeric has more digits than a double.
+// The server's own JSON is taken over as it is: a numeric has more digits than a double. A column
+// of type json keeps its line feeds, which are no part of any value, and the line must stay one.
+std::string shown(const std::optional<std::string>& row) {
+  std::string text(or_null(row));
+  std::ranges::replace_if(
+      text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
 std::string line_of(const LostWrite& write) {
   return fmt::format(
       R"({{"table":{},"operation":"{}","key":{},"old_row":{},"new_row":{},"written_since":{}}})"
       "\n",
       nlohmann::json(write.table->table.text()).dump(), sync::name(write.operation),
-      or_null(write.key), or_null(write.old_row), or_null(write.new_row),
+      or_null(write.key), shown(write.old_row), shown(write.new_row),
       write.written_since ? (*write.written_since ? "true" : "false") : "null");
 }
 
@@ -80,8 +89,22 @@ void report(const Run& run, const sync::Salvage& found, const std::string& file)
                    fmt::format("{} are in '{}'", found.writes, file));
   if (found.failed_over) {
     result.add_check("new database", cli::CheckOutcome::warn,
-                     "it has failed over since: it may have lost commits that were carried, so a "
-                     "row that is listed may be older than that of the old database");
+                     "it has failed over, or was restored, since: what it lost of its own commits "
+                     "can't be listed, and as these may be carried ones, a row that is listed may "
+                     "be older than that of the old database");
+  }
+  if (!found.altered.empty()) {
+    result.add_check("columns", cli::CheckOutcome::warn,
+                     fmt::format("both databases have other columns of {}: compared is what both "
+                                 "have, and where the new one has more, every row that was written "
+                                 "to is listed",
+                                 fmt::join(found.altered, ", ")));
+  }
+  if (!found.unsearched.empty()) {
+    result.add_check("tables", cli::CheckOutcome::warn,
+                     fmt::format("one of both databases has no {} any more, or not its key: what "
+                                 "was written there is not listed",
+                                 fmt::join(found.unsearched, ", ")));
   }
   if (!found.later_writes_known) {
     result.add_check("old database", cli::CheckOutcome::warn,

@@ -200,25 +200,32 @@ void read_unique_indexes(Session& session, const std::string& schemas, Catalogue
 }
 
 // Our sessions insert, delete and truncate. A partition's rules are for statements that name it,
-// which ours don't.
+// which ours don't. A foreign key whose triggers a superuser has enabled ALWAYS would cascade what
+// is carried to rows that must stay.
 void read_triggers_and_rules(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows triggers = session.query(R"(
     SELECT n.nspname, c.relname, concat(pg_get_triggerdef(t.oid), ' [', t.tgenabled, ']'),
            CASE WHEN t.tgenabled IN ('A', 'R') AND (t.tgtype & 44) <> 0
-                THEN 'trigger ' || t.tgname END
+                THEN coalesce('trigger of the foreign key ' || k.conname, 'trigger ' || t.tgname)
+           END, t.tgisinternal
     FROM pg_trigger t
+    LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint AND k.contype = 'f'
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_proc p ON p.oid = t.tgfoid
-    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f') AND NOT t.tgisinternal
+    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f') AND (NOT t.tgisinternal OR k.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM
           (SELECT oid FROM pg_namespace WHERE nspname = 'crossover')
     ORDER BY 1, 2, t.tgname)",
                                       {schemas});
   for (std::size_t i = 0; i < triggers.size(); ++i) {
     Table& table = catalogue.tables.at(table_name(triggers, i, 0));
-    table.triggers.emplace_back(triggers.text(i, 2));
-    if (!triggers.is_null(i, 3)) {
+    if (!triggers.boolean(i, 4)) {
+      table.triggers.emplace_back(triggers.text(i, 2));
+    }
+    // A foreign key has one for each end and event.
+    if (!triggers.is_null(i, 3) &&
+        std::ranges::count(table.interferers, triggers.text(i, 3)) == 0) {
       table.interferers.emplace_back(triggers.text(i, 3));
     }
   }

@@ -64,8 +64,8 @@ struct Table {
   std::vector<UniqueIndex> unique_indexes;
   std::vector<std::string> triggers;  ///< of the users, not ours and not internal ones
   std::vector<std::string> rules;     ///< pg_get_ruledef(), and how it is enabled
-  /// "trigger touch", "rule keep": those of the users that fire in our sessions too, where
-  /// session_replication_role is replica, on what they do to the table.
+  /// "trigger touch", "trigger of the foreign key K", "rule keep": what fires in our sessions too,
+  /// where session_replication_role is replica, on what they do to the table.
   std::vector<std::string> interferers;
   std::vector<std::string> grants;  ///< aclexplode(), one "role: privilege" each
 

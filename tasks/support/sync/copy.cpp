@@ -250,6 +250,23 @@ CopyReport copy_tables(const Databases& databases, Direction direction,
   return Copy(databases, direction, apply_token, owner, options, context).run(tables);
 }
 
+namespace {
+
+// A token that is another's by now means that the copy has ended, in the one way or the other.
+bool copy_one(TableCopier& copier, const std::vector<SyncedTable>& tables,
+              const GivenUp& given_up) {
+  try {
+    return copier.copy_next(tables, given_up).has_value();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::locked) {
+      throw;
+    }
+    return false;
+  }
+}
+
+}  // namespace
+
 CopyReport join_copy(const Databases& databases, Direction direction,
                      const std::vector<SyncedTable>& tables, const Secret& apply_token,
                      std::string_view owner, const CopyOptions& options, const CopyContext& context,
@@ -257,7 +274,7 @@ CopyReport join_copy(const Databases& databases, Direction direction,
   CopyTeam team(context, owner, options.bytes_per_second);
   run_parallel(std::max(1U, options.workers), [&](unsigned, const GivenUp& given_up) {
     TableCopier copier(databases, direction, apply_token, team);
-    while (!given_up && led(copier.target()) && copier.copy_next(tables, given_up)) {
+    while (!given_up && led(copier.target()) && copy_one(copier, tables, given_up)) {
       context.stop.throw_if_requested();
     }
   });

@@ -58,7 +58,8 @@ CopyReport copy_tables(const Databases& databases, Direction direction,
 /// free any more; pieces that others are at are theirs, or the owner's when they are lost.
 /// `led` gets a session to the target and says whether that process is still there; it is called
 /// before each piece, from several threads. Without it none is begun any more: whoever goes on with
-/// the copy must not wait for more than what is under way. Fenced as copy_tables.
+/// the copy must not wait for more than what is under way. Returns, too, when `owner` is not the
+/// owner any more, since that one has ended its copy then or lost it: the caller asks which.
 CopyReport join_copy(const Databases& databases, Direction direction,
                      const std::vector<SyncedTable>& tables, const Secret& apply_token,
                      std::string_view owner, const CopyOptions& options, const CopyContext& context,

@@ -86,13 +86,17 @@ class Drain::Impl {
   /// Commits what `apply` did, if it may still be done: that is asked last, when the rows that
   /// were written hold off whoever wants to open the target (open_gate locks the tables first).
   void commit(const DrainReport& report) {
-    if (report.tables > 0) {
+    const bool advances = ahead_by_ && (report.tables > 0 || first_behind_gate());
+    // The source may be dying, so it is asked before anything is held that a takeover waits for;
+    // and after the snapshot that shows the rows, for which it has handed out their values by then.
+    const SequencePairs::Values from =
+        advances ? sequences_.source_values(flusher_) : SequencePairs::Values();
+    if (report.tables > 0 || advances) {
       writer_.require_drainer(drainer_, DrainerLock::until_end);
       require_not_live(writer_.session(), sync::target(direction_));
     }
-    if (ahead_by_ && (report.tables > 0 || first_behind_gate())) {
-      advance_sequences(*ahead_by_);
-      ahead_ = true;
+    if (advances) {
+      advance_sequences(from);
     }
     flush_wal(flusher_);
     writer_.commit();
@@ -205,11 +209,13 @@ class Drain::Impl {
   // lives on are its own.
   bool first_behind_gate() { return !ahead_ && gate_state(writer_.session()) == GateState::closed; }
 
-  // Before the rows are committed, and after the snapshot that shows them: whoever took a value of
-  // the source's sequence for one of them has taken it by then.
-  void advance_sequences(std::int64_t margin) {
-    sequences_.advance(writer_.session(), sequences_.source_values(flusher_),
-                       sequences_.target_values(writer_.session()), margin);
+  // Before the rows are committed. No transaction holds what a sequence hands out, so the service
+  // must not come back in between: whoever brings it waits for our lock as drainer.
+  void advance_sequences(const SequencePairs::Values& from) {
+    const SequencePairs::Values to = sequences_.target_values(writer_.session());
+    stop_point("drain-sequences");
+    sequences_.advance(writer_.session(), from, to, *ahead_by_);
+    ahead_ = true;
   }
 
   void begin(std::string_view lock_timeout) {

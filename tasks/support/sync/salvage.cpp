@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "sync/array.h"
@@ -18,7 +21,8 @@ using postgres::Rows;
 using postgres::Session;
 using postgres::Transaction;
 
-constexpr std::string_view rows_at_once = "1000";
+constexpr std::size_t most_rows_at_once = 1000;
+constexpr std::size_t bytes_at_once = std::size_t{4} << 20U;
 /// All that was ever logged is since this snapshot.
 constexpr const char* since_ever = "1:1:";
 
@@ -29,7 +33,8 @@ std::string snapshot_of(Session& target, Direction direction) {
                          .text(0, 0));
 }
 
-// The rows of a query, some at a time. Ends with the transaction that it stands in.
+// The rows of a query, some at a time: fewer where they are wide. Ends with the transaction that it
+// stands in.
 class Cursor {
  public:
   Cursor(Session& session, const std::string& query) : session_(session) {
@@ -44,7 +49,14 @@ class Cursor {
   Cursor& operator=(const Cursor&) = delete;
 
   bool next(Rows& rows) {
-    rows = session_.query(fmt::format("FETCH {} FROM salvage", rows_at_once));
+    rows = session_.query(fmt::format("FETCH {} FROM salvage", count_));
+    std::size_t bytes = 1;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (std::size_t k = 0; k < rows.columns(); ++k) {
+        bytes += rows.text(i, k).size();
+      }
+    }
+    count_ = std::clamp(bytes_at_once * rows.size() / bytes, std::size_t{1}, most_rows_at_once);
     return !rows.empty();
   }
 
@@ -56,6 +68,7 @@ class Cursor {
     }
   }
   Session& session_;
+  std::size_t count_ = 16;
 };
 
 class Search {
@@ -75,12 +88,8 @@ class Search {
     const Transaction old_snapshot(old_, postgres::one_snapshot);
     for (const SyncedTable& table : tables) {
       with_context(fmt::format("table {}", table.table.text()), [&] {
-        since_ = since(table);
-        const bool whole = new_.query(whole_logged_sql(table, since_)).boolean(0, 0);
-        if (!table.keyless()) {
-          search(table, whole);
-        } else if (whole) {
-          search_keyless(table);
+        if (const std::optional<SyncedTable> shared = in_both(table)) {
+          search(*shared);
         }
       });
     }
@@ -136,12 +145,62 @@ class Search {
     }
     found_.failed_over = position.text(0, 2) != now.timeline;
     carried_ = snapshot_of(old_, Direction::reverse);
+    if (!found_.failed_over) {
+      require_not_older(now.snapshot);
+    }
     copied_ = copy_snapshots(old_);
     found_.later_writes_known =
         position_holds(old_, new_, Direction::forward) && !has_failed_over_since(old_, new_);
     if (found_.later_writes_known) {
       left_ = snapshot_of(new_, Direction::forward);
     }
+  }
+
+  // Its transaction ids go up for ever, but a disk may be put back.
+  void require_not_older(const std::string& snapshot) {
+    if (new_.query("SELECT txid_snapshot_xmax($1::txid_snapshot) < "
+                   "txid_snapshot_xmax($2::txid_snapshot)",
+                   {snapshot, carried_})
+            .boolean(0, 0)) {
+      throw Error(ErrorKind::precondition,
+                  "unable to salvage: the new database is in a state from before what was carried "
+                  "from it last, so it does not know what was written there after that",
+                  "bring up the disk that was lost, not a copy of it from before; if it never will "
+                  "be, give --forget-lost-writes to `data-sync remove`");
+    }
+  }
+
+  static std::set<std::string> columns_of(Session& session, const SyncedTable& table) {
+    const Rows rows = session.query(present_columns_sql(table));
+    std::set<std::string> columns;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      columns.emplace(rows.text(i, 0));
+    }
+    return columns;
+  }
+
+  // The table with the columns that both databases have: a migration of the schema stops what is
+  // carried, so the one or the other may well have had one since. Nothing where its rows can't be
+  // found.
+  std::optional<SyncedTable> in_both(const SyncedTable& table) {
+    const std::set<std::string> here = columns_of(new_, table);
+    const std::set<std::string> there = columns_of(old_, table);
+    SyncedTable shared = table;
+    shared.columns.clear();
+    std::ranges::set_intersection(here, there, std::back_inserter(shared.columns));
+    // A generated column is in neither list.
+    const auto missing = [&](const std::string& column) {
+      return std::ranges::count(table.columns, column) > std::ranges::count(shared.columns, column);
+    };
+    if (here.empty() || there.empty() || std::ranges::any_of(table.key, missing)) {
+      found_.unsearched.push_back(table.table.text());
+      return std::nullopt;
+    }
+    has_more_ = !std::ranges::includes(there, here);
+    if (here != there) {
+      found_.altered.push_back(table.table.text());
+    }
+    return shared;
   }
 
   static bool has_failed_over_since(Session& old_side, Session& new_side) {
@@ -188,7 +247,17 @@ class Search {
     return old_whole_ || present.boolean(row, 2);
   }
 
-  void search(const SyncedTable& table, bool truncated) {
+  void search(const SyncedTable& table) {
+    since_ = since(table);
+    const bool whole = new_.query(whole_logged_sql(table, since_)).boolean(0, 0);
+    if (!table.keyless()) {
+      search_keys(table, whole);
+    } else if (whole) {
+      search_keyless(table);
+    }
+  }
+
+  void search_keys(const SyncedTable& table, bool truncated) {
     old_whole_ = left_ && old_.query(whole_logged_sql(table, *left_)).boolean(0, 0);
     if (truncated) {
       found({&table, LostOperation::truncate, {}, {}, {}, {}});
@@ -201,7 +270,8 @@ class Search {
       for (std::size_t i = 0; i < logged.size(); ++i) {
         const bool had = !logged.is_null(i, key + 1);
         const bool has = !present.is_null(i, 0);
-        if (had == has && logged.text(i, key + 1) == present.text(i, 0)) {
+        const bool same = logged.text(i, key + 1) == present.text(i, 0) && !(had && has_more_);
+        if (had == has && same) {
           continue;
         }
         found({&table,
@@ -281,7 +351,9 @@ class Search {
   std::string carried_;
   std::map<int, std::string> copied_;
   std::optional<std::string> left_;
-  std::string since_;       // of the table that is searched
+  // Of the table that is searched:
+  std::string since_;
+  bool has_more_ = false;   // columns that the old database has not
   bool old_whole_ = false;  // it was truncated in the old database since
 };
 

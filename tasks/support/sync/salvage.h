@@ -24,7 +24,7 @@ enum class LostOperation {
 std::string_view name(LostOperation operation);
 
 struct LostWrite {
-  const SyncedTable* table = nullptr;
+  const SyncedTable* table = nullptr;  ///< for the time of the call
   LostOperation operation = LostOperation::insert;
   /// JSON objects of the row's columns, as text; none where there is nothing to show.
   std::optional<std::string> key;      ///< none of a keyless table, whose row is all there is
@@ -44,6 +44,11 @@ struct Salvage {
   bool failed_over = false;
   /// False: capture was taken off the old database, so what was written since is not known.
   bool later_writes_known = true;
+  /// Tables that have other columns in the two databases, since one of them was migrated. What
+  /// both have is compared; where the new one has more, every row that was written to is listed.
+  std::vector<std::string> altered;
+  /// Tables that one of them has no more, or whose keys: nothing of these is listed.
+  std::vector<std::string> unsearched;
 };
 
 /// Finds what was written to the new database and not carried to the old one, after the new one was
@@ -57,7 +62,8 @@ struct Salvage {
 /// Memory does not grow with the number of keys, but for keyless tables, which are held whole.
 ///
 /// Throws Error{precondition} when the new database was not given up, when its gate is open (it
-/// could still be written), when it is another cluster, or when its capture was taken off.
+/// could still be written), when it is another cluster, when its capture was taken off, or when it
+/// is in a state from before the old one's position.
 Salvage find_lost_writes(postgres::Session& new_side, postgres::Session& old_side,
                          const std::vector<SyncedTable>& tables, const StopRequest& stop,
                          const std::function<void(const LostWrite&)>& visit);

@@ -28,14 +28,13 @@ std::string numbered_keys(const SyncedTable& table, std::string_view prefix) {
                 [&](std::size_t i) { return fmt::format("{}k{}", prefix, i + 1); });
 }
 
-// The carried columns of the row `t`, as text and as JSON.
+// The carried columns of the row `t` as text, and all of it as JSON: not jsonb, which does not take
+// all that is JSON. The row is t.*, since a column may bear the name t.
 std::string content_of(const SyncedTable& table) {
   const std::string columns = listed(table.columns.size(), [&](std::size_t i) {
     return "t." + quote_identifier(table.columns[i]);
   });
-  return fmt::format(
-      "ROW({0})::text AS content, (SELECT to_jsonb(c)::text FROM (SELECT {0}) AS c) AS shown",
-      columns);
+  return fmt::format("ROW({})::text AS content, to_json(t.*)::text AS shown", columns);
 }
 
 // The key's columns as text, and as a JSON object; `column` gives the expression of each.
@@ -55,6 +54,13 @@ std::string row_of_key(const SyncedTable& table, std::string_view key) {
 }
 
 }  // namespace
+
+std::string present_columns_sql(const SyncedTable& table) {
+  return fmt::format(
+      "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({}) AND attnum > 0 "
+      "AND NOT attisdropped AND attgenerated = ''",
+      quote_literal(table.table.quoted()));
+}
 
 std::string uncarried_keys_sql(const SyncedTable& table, std::string_view snapshot) {
   const auto column = [](std::size_t i) { return fmt::format("k.k{}", i + 1); };

@@ -12,9 +12,12 @@ namespace crossover::sync {
 /// that the service has gone back to, as text. Pure. All but the last two are of tables with keys,
 /// and those without parameters can be declared as a cursor.
 ///
-/// A row is shown twice: as the text of a row value of its carried columns, by which two are
-/// compared, and as a JSON object of them.
+/// A row is shown twice: as the text of a row value of the table's `columns`, by which two are
+/// compared, and as a JSON object of all that it has, which may be of several lines.
 
+/// Either database. The names of the columns that the table has, but for generated ones; none when
+/// there is no such table.
+std::string present_columns_sql(const SyncedTable& table);
 /// The new database. Keys logged since `snapshot`, in order: the key's columns as text, the key as
 /// JSON, and its present row twice, NULL where there is none.
 std::string uncarried_keys_sql(const SyncedTable& table, std::string_view snapshot);

@@ -73,7 +73,7 @@ CREATE TABLE IF NOT EXISTS crossover.saved_row (
   id bigserial PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   table_id integer NOT NULL,
-  content jsonb NOT NULL);
+  content json NOT NULL);
 CREATE TABLE IF NOT EXISTS crossover.position (
   direction text PRIMARY KEY CHECK (direction IN ('forward', 'reverse')),
   snapshot txid_snapshot NOT NULL,

@@ -221,14 +221,14 @@ std::string drop_key_table_sql(const SyncedTable& table) {
 
 std::string save_by_key_table_sql(const SyncedTable& table) {
   return fmt::format(
-      "INSERT INTO crossover.saved_row (table_id, content) SELECT {}, to_jsonb(t) "
+      "INSERT INTO crossover.saved_row (table_id, content) SELECT {}, to_json(t.*) "
       "FROM {} AS t JOIN {} AS u ON {}",
       table.id, table.only(), key_table(table), key_match_sql(table, "u.k{0}"));
 }
 
 std::string save_row_sql(const SyncedTable& table) {
   return fmt::format(
-      "INSERT INTO crossover.saved_row (table_id, content) VALUES ({}, to_jsonb($1::text))",
+      "INSERT INTO crossover.saved_row (table_id, content) VALUES ({}, to_json($1::text))",
       table.id);
 }
 

@@ -106,6 +106,23 @@ TEST_CASE("an old database that failed over without its last commits is followed
   CHECK(evidence["saved_rows"]["new"][2]["content"]["token"] == "lost");
 }
 
+TEST_CASE("a row that gives way is saved whatever it holds") {
+  World world(15, 17);
+  Place place(world);
+  world.add_schema("CREATE TABLE public.doc (t text PRIMARY KEY, body json)");
+  place.run(0, {"start"});
+  const auto standby = left_behind(world.old_server);
+  world.old_server.connect("app").batch(
+      R"(INSERT INTO public.doc VALUES ('lost', '{"never": "jsonb \\u0000"}'))");
+  place.run(0, {"follow", "--until-caught-up"});
+  take_over(world.old_server, *standby);
+  place.fail_over(*standby, world.new_server);
+  place.run(0, {"start"});
+  postgres::Session new_side = world.new_db.open("test");
+  CHECK(column(new_side, "SELECT content FROM crossover.saved_row") ==
+        std::vector<std::string>{R"({"t":"lost","body":{"never": "jsonb \\u0000"}})"});
+}
+
 TEST_CASE("a repair that was killed at any boundary is done by the next run") {
   World world(15, 17);
   Place place(world);

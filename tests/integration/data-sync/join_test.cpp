@@ -166,6 +166,35 @@ TEST_CASE("a start that goes on from a lost one waits for the pieces that others
   shared.end(writers);
 }
 
+TEST_CASE("a process that has another source does not join") {
+  Shared shared;
+  World other{15, 17};
+  Place stray{other};
+  stray.reach_by(other.old_server.port(), shared.world.new_server.port());
+  Writers writers(shared.world.old_server, 2);
+  Halted leader(shared.place, {"start"}, "copy-published");
+  const json refused = stray.run(3, {"start", "--join"});
+  CHECK(refused["error"]["message"] ==
+        fmt::format("unable to join the copy of 'test': '127.0.0.1:{}/app' is not the old database "
+                    "that the other process copies from",
+                    other.old_server.port()));
+  CHECK(refused["error"]["hint"] == "give both the same databases.old in crossover.yaml");
+  shared.place.result(0, leader.go_on());
+  shared.end(writers);
+}
+
+TEST_CASE("a process that comes back from its piece when all is over has done its part") {
+  Shared shared;
+  Writers writers(shared.world.old_server, 2);
+  Halted leader(shared.place, {"start"}, "copy-published", "start-finished#2");
+  Halted joined(shared.place, {"start", "--join"}, "copy-committed");
+  leader.wake();
+  leader.await_stop();  // the copy's token is another's, and its process still there
+  CHECK(shared.place.result(0, joined.go_on())["changed"] == true);
+  shared.place.result(0, leader.go_on());
+  shared.end(writers);
+}
+
 TEST_CASE("who joins nobody is told so, and who begins beside another, too") {
   Shared shared;
   const json refused = shared.place.run(3, {"start", "--join", "--timeout", "100ms"});

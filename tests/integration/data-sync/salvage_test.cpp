@@ -1,5 +1,5 @@
 // Whole lists of lost writes, for every kind of table.
-#include "integration/data-sync/place.h"
+#include "integration/data-sync/halted.h"
 #include "sync/gate.h"
 
 using namespace crossover;
@@ -22,13 +22,16 @@ std::string check_of(const json& result, const std::string& name) {
 /// A site after `route-switch rollback --accept-loss`: `on_new` was written there and not carried,
 /// `on_old` since the service is back.
 struct Abandoned {
-  Abandoned(int old_version, int new_version, const std::string& on_new, const std::string& on_old)
+  Abandoned(int old_version, int new_version, const std::string& on_new, const std::string& on_old,
+            const std::string& schema = {}, const std::string& migration_there = {})
       : world(old_version, new_version), place(world) {
+    world.add_schema(schema);
     place.run(0, {"start"});
     place.run(0, {"start", "--reverse"});
     make_live(world, Side::new_side);
     write(Side::new_side, "UPDATE public.role SET name = 'carried' WHERE id = 50");
     place.run(0, {"follow", "--reverse", "--until-caught-up"});
+    world.new_db.open("migration").batch(migration_there);
     write(Side::new_side, on_new);
     make_live(world, Side::old_side);
     world.old_db.open("abandon").batch("UPDATE crossover.migration SET phase = 'new-abandoned'");
@@ -78,15 +81,15 @@ TEST_CASE(
   CHECK(
       site.lines() ==
       std::vector<std::string>{
-          R"({"table":"public.Odd \"Name","operation":"delete","key":{"Key A": "key 7", "key,b": "7    "},"old_row":{"note": null, "Key A": "key 7", "key,b": "7    "},"new_row":null,"written_since":false})",
-          R"({"table":"public.Odd \"Name","operation":"insert","key":{"Key A": "moved", "key,b": "7    "},"old_row":null,"new_row":{"note": null, "Key A": "moved", "key,b": "7    "},"written_since":false})",
-          R"({"table":"public.event","operation":"insert","key":{"id": 90000},"old_row":null,"new_row":{"id": 90000, "raw": "\\x00ff", "body": {"n": 12345678901234567890.5}, "tags": ["a,b", null, ""], "price": 1.50, "state": "open", "token": "tab\t\"quote\" \\ and ü", "role_id": 3},"written_since":false})",
-          R"({"table":"public.note","operation":"insert","key":null,"old_row":null,"new_row":{"at": "2026-01-01T00:00:00+00:00", "text": "same"},"written_since":false})",
-          R"({"table":"public.note","operation":"insert","key":null,"old_row":null,"new_row":{"at": "2026-01-01T00:00:00+00:00", "text": "same"},"written_since":false})",
-          R"({"table":"public.part","operation":"delete","key":{"at": "2023-12-02", "id": 1},"old_row":{"v": "v", "at": "2023-12-02", "id": 1},"new_row":null,"written_since":false})",
-          R"({"table":"public.part","operation":"insert","key":{"at": "2025-01-02", "id": 1},"old_row":null,"new_row":{"v": "v", "at": "2025-01-02", "id": 1},"written_since":false})",
-          R"({"table":"public.role","operation":"update","key":{"id": 1},"old_row":{"id": 1, "name": "here too"},"new_row":{"id": 1, "name": "there"},"written_since":true})",
-          R"({"table":"public.tree","operation":"delete","key":{"id": 300},"old_row":{"id": 300, "parent": 150},"new_row":null,"written_since":false})",
+          R"({"table":"public.Odd \"Name","operation":"delete","key":{"Key A": "key 7", "key,b": "7    "},"old_row":{"Key A":"key 7","key,b":"7    ","note":null},"new_row":null,"written_since":false})",
+          R"({"table":"public.Odd \"Name","operation":"insert","key":{"Key A": "moved", "key,b": "7    "},"old_row":null,"new_row":{"Key A":"moved","key,b":"7    ","note":null},"written_since":false})",
+          R"({"table":"public.event","operation":"insert","key":{"id": 90000},"old_row":null,"new_row":{"id":90000,"token":"tab\t\"quote\" \\ and ü","role_id":3,"body":{"n": 12345678901234567890.5},"state":"open","raw":"\\x00ff","price":1.50,"tags":["a,b",null,""],"doubled":3.00},"written_since":false})",
+          R"({"table":"public.note","operation":"insert","key":null,"old_row":null,"new_row":{"at":"2026-01-01T00:00:00+00:00","text":"same"},"written_since":false})",
+          R"({"table":"public.note","operation":"insert","key":null,"old_row":null,"new_row":{"at":"2026-01-01T00:00:00+00:00","text":"same"},"written_since":false})",
+          R"({"table":"public.part","operation":"delete","key":{"at": "2023-12-02", "id": 1},"old_row":{"id":1,"at":"2023-12-02","v":"v"},"new_row":null,"written_since":false})",
+          R"({"table":"public.part","operation":"insert","key":{"at": "2025-01-02", "id": 1},"old_row":null,"new_row":{"id":1,"at":"2025-01-02","v":"v"},"written_since":false})",
+          R"({"table":"public.role","operation":"update","key":{"id": 1},"old_row":{"id":1,"name":"here too"},"new_row":{"id":1,"name":"there"},"written_since":true})",
+          R"({"table":"public.tree","operation":"delete","key":{"id": 300},"old_row":{"id":300,"parent":150},"new_row":null,"written_since":false})",
       });
   CHECK(result["tables"][0]["columns"] ==
         json::array({"table", "operation", "key", "written in the old one since"}));
@@ -141,7 +144,7 @@ TEST_CASE("what can't be known of lost writes is said") {
     CHECK(
         site.lines() ==
         std::vector<std::string>{
-            R"({"table":"public.role","operation":"update","key":{"id": 1},"old_row":{"id": 1, "name": "here too"},"new_row":{"id": 1, "name": "there"},"written_since":null})"});
+            R"({"table":"public.role","operation":"update","key":{"id": 1},"old_row":{"id":1,"name":"here too"},"new_row":{"id":1,"name":"there"},"written_since":null})"});
     CHECK(check_of(result, "old database") ==
           "warn: capture was taken off it, or it has failed over, so which of these rows it has "
           "been told anew since is not known");
@@ -158,10 +161,26 @@ TEST_CASE("what can't be known of lost writes is said") {
     site.world.old_db.open("failover")
         .batch("UPDATE crossover.position SET timeline = '000000FF' WHERE direction = 'reverse'");
     const json result = site.place.run(0, {"salvage"});
-    CHECK(check_of(result, "new database") ==
-          "warn: it has failed over since: it may have lost commits that were carried, so a row "
-          "that is listed may be older than that of the old database");
+    CHECK(
+        check_of(result, "new database") ==
+        "warn: it has failed over, or was restored, since: what it lost of its own commits can't "
+        "be listed, and as these may be carried ones, a row that is listed may be older than that "
+        "of the old database");
     CHECK(site.lines().size() == 2);  // of all that its log still has
+  }
+  SECTION("the new database is as it was before what was carried last") {
+    site.world.old_db.open("put back")
+        .batch(
+            "UPDATE crossover.position SET snapshot = '99999999:99999999:' WHERE direction = "
+            "'reverse'");
+    const json refused = site.place.run(3, {"salvage"});
+    CHECK(message(refused) ==
+          "unable to salvage: the new database is in a state from before what was carried from it "
+          "last, so it does not know what was written there after that");
+    CHECK(refused["error"]["hint"] ==
+          "bring up the disk that was lost, not a copy of it from before; if it never will be, "
+          "give --forget-lost-writes to `data-sync remove`");
+    site.place.run(3, {"remove"});
   }
   SECTION("another cluster") {
     site.world.old_db.open("failover")
@@ -175,4 +194,86 @@ TEST_CASE("what can't be known of lost writes is said") {
     CHECK(message(site.place.run(3, {"salvage"})) ==
           "unable to salvage: the new database was not given up, so nothing is lost");
   }
+}
+
+TEST_CASE("a lost row is shown whatever it holds, in one line") {
+  Abandoned site(15, 17, R"(INSERT INTO public.doc VALUES ('a', E'{"never":\n"jsonb \\u0000"}'))",
+                 "",
+                 "CREATE TABLE public.doc (t text PRIMARY KEY, body json);"
+                 "GRANT ALL ON public.doc TO writer");
+  site.place.run(0, {"salvage"});
+  CHECK(
+      site.lines() ==
+      std::vector<std::string>{
+          R"({"table":"public.doc","operation":"insert","key":{"t": "a"},"old_row":null,"new_row":{"t":"a","body":{"never": "jsonb \u0000"}},"written_since":false})"});
+}
+
+TEST_CASE("rows as wide as they may be are listed too") {
+  Abandoned site(15, 17,
+                 "INSERT INTO public.note (text) SELECT repeat('x', 3000000) FROM "
+                 "generate_series(1, 3);"
+                 "INSERT INTO public.role (id, name) SELECT 1000 + i, i || repeat('y', 2000) FROM "
+                 "generate_series(1, 100) i",
+                 "");
+  const json result = site.place.run(0, {"salvage"});
+  CHECK(result["metrics"]["lost_inserts"] == 103);
+  CHECK(site.lines().size() == 103);
+}
+
+TEST_CASE("lost writes are found though a migration has changed the tables since") {
+  // A migration there is what stops the way back, so that much is lost with the database.
+  Abandoned site(15, 17,
+                 "UPDATE public.role SET phone = '1' WHERE id = 3;"
+                 "UPDATE public.part SET shared = 7 WHERE id = 2;"
+                 "UPDATE public.part SET shared = 0 WHERE id = 3;"
+                 "UPDATE public.event SET token = 'there' WHERE id = 5;"
+                 "UPDATE public.event SET token = token WHERE id = 6;"
+                 "INSERT INTO public.tree VALUES (900, NULL);"
+                 "DELETE FROM public.part WHERE id = 1",
+                 "", "",
+                 "ALTER TABLE public.role ADD COLUMN phone text;"
+                 "ALTER TABLE public.part ADD COLUMN shared int DEFAULT 0;"
+                 "ALTER TABLE public.event DROP COLUMN body");
+  site.world.old_db.open("migration")
+      .batch(
+          "ALTER TABLE public.part ADD COLUMN shared int DEFAULT 0;"
+          "ALTER TABLE public.tree RENAME TO wood");
+  const json result = site.place.run(0, {"salvage"});
+  std::vector<std::string> found;
+  for (const std::string& text : site.lines()) {
+    const json line = json::parse(text);
+    found.push_back(line["operation"].get<std::string>() + " " + line["table"].get<std::string>() +
+                    " " + line["key"].dump());
+  }
+  CHECK(found == std::vector<std::string>{R"(update public.event {"id":5})",
+                                          R"(delete public.part {"at":"2023-12-02","id":1})",
+                                          R"(update public.part {"at":"2023-12-03","id":2})",
+                                          R"(update public.role {"id":3})"});
+  CHECK(json::parse(site.lines().back())["new_row"]["phone"] == "1");
+  CHECK(check_of(result, "columns") ==
+        "warn: both databases have other columns of public.event, public.role: compared is what "
+        "both have, and where the new one has more, every row that was written to is listed");
+  CHECK(check_of(result, "tables") ==
+        "warn: one of both databases has no public.tree any more, or not its key: what was written "
+        "there is not listed");
+}
+
+TEST_CASE("what was planned before the new database was given up is not done after") {
+  World world(15, 17);
+  Place place(world);
+  place.run(0, {"start"});
+  place.run(0, {"start", "--reverse"});
+  const auto command =
+      GENERATE(std::vector<std::string>{"finish"}, std::vector<std::string>{"abort"},
+               std::vector<std::string>{"remove"}, std::vector<std::string>{"start"},
+               std::vector<std::string>{"start", "--reverse"});
+  Halted planned(place, command, "step-planned");
+  world.old_db.open("abandon").batch("UPDATE crossover.migration SET phase = 'new-abandoned'");
+  const std::string said = message(place.result(3, planned.go_on()));
+  CHECK(said == (command.front() == "start"
+                     ? "unable to start: the new database was given up by `route-switch rollback "
+                       "--accept-loss`"
+                     : fmt::format("unable to {} 'test': what was written to the new database and "
+                                   "not carried to the old one has not been listed",
+                                   command.front())));
 }

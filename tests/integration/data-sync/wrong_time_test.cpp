@@ -1,6 +1,9 @@
 // A step that is run at the wrong time, or was killed half-way, must never cost what the service
 // has written.
-#include "integration/data-sync/place.h"
+#include <future>
+
+#include "base/retry.h"
+#include "integration/data-sync/halted.h"
 #include "sync/gate.h"
 
 using namespace crossover;
@@ -118,6 +121,49 @@ TEST_CASE("nothing is carried into a database that the service lives on") {
           "--accept-loss`");
   }
   CHECK(count(world, Side::new_side, "not carried yet") == 1);
+}
+
+TEST_CASE("a follower that was stopped in between sets no sequence of a live database back") {
+  World world(15, 17);
+  const Place place(world);
+  place.run(0, {"start"});
+  place.run(0, {"start", "--reverse"});
+  make_live(world, Side::new_side);
+  world.new_db.open("application")
+      .query("SELECT nextval('public.role_id_seq') FROM generate_series(1, 100)");
+  // It has nothing to carry, and is about to bring the sequence up.
+  Halted follower(place, {"follow", "--reverse", "--until-caught-up"}, "drain-sequences");
+  std::atomic<bool> live = false;
+  std::future<void> back = std::async(std::launch::async, [&] {
+    make_live(world, Side::old_side);
+    live = true;
+  });
+  // It waits for the follower; if it did not, the service would be there.
+  postgres::Session old_side = world.old_db.open("application");
+  REQUIRE(
+      poll(world.clock, world.stop, std::chrono::seconds(20), std::chrono::milliseconds(5), [&] {
+        return live ||
+               old_side.query("SELECT count(*) FROM pg_locks WHERE NOT granted").int64(0, 0) > 0;
+      }));
+  const bool waits = !live;
+  std::int64_t handed_out = 0;
+  const auto serve = [&] {
+    handed_out = old_side
+                     .query(
+                         "SELECT max(nextval('public.role_id_seq')) FROM "
+                         "generate_series(1, 5000)")
+                     .int64(0, 0);
+  };
+  if (!waits) {
+    serve();
+  }
+  follower.go_on();
+  back.get();
+  if (waits) {
+    serve();
+  }
+  CHECK(waits);
+  CHECK(old_side.query("SELECT nextval('public.role_id_seq')").int64(0, 0) > handed_out);
 }
 
 TEST_CASE("over its limit a log goes even when the target is away") {

@@ -231,6 +231,9 @@ TEST_CASE("rules and triggers that would change what is carried are refused by n
   new_side.batch(
       "ALTER TABLE public.refused ENABLE ALWAYS RULE too_large;"
       "ALTER TABLE public.counter ENABLE ALWAYS TRIGGER touch;"
+      "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tgname FROM pg_trigger WHERE tgrelid = "
+      "'public.tree'::regclass LOOP EXECUTE format('ALTER TABLE public.tree ENABLE ALWAYS TRIGGER "
+      "%I', name); END LOOP; END $$;"
       "CREATE TRIGGER late AFTER INSERT ON public.part_2024 FOR EACH ROW EXECUTE FUNCTION "
       "public.touch(); ALTER TABLE public.part_2024 ENABLE REPLICA TRIGGER late");
   const std::string why =
@@ -239,5 +242,8 @@ TEST_CASE("rules and triggers that would change what is carried are refused by n
   CHECK(findings(Finding::Level::error) ==
         std::vector<std::string>{"table public.ruled has the rule keep in the old " + why,
                                  "table public.part_2024 has the trigger late in the new " + why,
-                                 "table public.refused has the rule too_large in the new " + why});
+                                 "table public.refused has the rule too_large in the new " + why,
+                                 "table public.tree has the trigger of the foreign key "
+                                 "tree_parent_fkey in the new " +
+                                     why});
 }

@@ -1,7 +1,7 @@
 """The preparations and suites of scripts/test, in order, each with its budget.
 
-All budgets together stay below the 90 minutes that CI gives a run. They are limits for a machine that has nothing
-yet; what a part really took is printed.
+They are limits for a slow machine that has nothing yet, so that a part that hangs ends well before CI's 90 minutes; what
+a part really took is printed.
 """
 
 import dataclasses
@@ -76,7 +76,7 @@ def suites(root: pathlib.Path, build: pathlib.Path) -> tuple:
         Suite('contract', (ctest('contract', 5, build, 2),), built, (tests / 'contract',)),
         Suite('cli', (ctest('cli', 5, build, 2),), built, (tests / 'cli',)),
         # One at a time: deadlines of these tests are those of a machine that does nothing else.
-        Suite('integration', (ctest('integration', 30, build, 1),), built + ('postgres',), (tests / 'integration',),
+        Suite('integration', (ctest('integration', 45, build, 1),), built + ('postgres',), (tests / 'integration',),
               'control-plane'),
         Suite('python', python, ('packages',)),
         Suite('registry', (Part('registry', 4, (str(tests / 'fixtures/registry/test'),), 'last_line'),),

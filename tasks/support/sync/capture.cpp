@@ -11,6 +11,7 @@
 #include "base/stop_point.h"
 #include "postgres/sqlstate.h"
 #include "sync/array.h"
+#include "sync/standing_triggers.h"
 #include "sync/state.h"
 #include "sync/trigger_sql.h"
 
@@ -141,29 +142,6 @@ void change_table(Session& session, const SyncedTable& table, std::string_view l
   }
 }
 
-// Whether each of the relations has all `count` triggers whose names start with `prefix`.
-bool complete(Session& session, const std::vector<SyncedTable>& tables, std::string_view prefix,
-              int count) {
-  const std::vector<std::string> names = relation_names(tables);
-  const Rows rows = session.query(
-      "SELECT count(*) FROM (SELECT tgrelid FROM pg_trigger WHERE tgrelid = ANY "
-      "(SELECT r::regclass FROM unnest($1::text[]) r) AND starts_with(tgname::text, $2) "
-      "GROUP BY tgrelid HAVING count(*) = $3::int) AS whole",
-      {text_array(names), std::string(prefix), std::to_string(count)});
-  return rows.int64(0, 0) == static_cast<std::int64_t>(names.size());
-}
-
-// Whether any of the table's relations has such a trigger: somebody may have taken some off.
-bool any_stands(Session& session, const SyncedTable& table, std::string_view prefix) {
-  return !session
-              .query(
-                  "SELECT FROM pg_trigger WHERE tgrelid = ANY "
-                  "(SELECT r::regclass FROM unnest($1::text[]) r) "
-                  "AND starts_with(tgname::text, $2) LIMIT 1",
-                  {text_array(relation_names({table})), std::string(prefix)})
-              .empty();
-}
-
 constexpr std::string_view capture_prefix = "crossover_capture_";
 
 // So that what still stands costs nothing while table after table is waited for. A function's new
@@ -190,7 +168,7 @@ void name_capture(Session& session, const std::string& id) {
 }  // namespace
 
 bool capture_stands(Session& session, const std::vector<SyncedTable>& tables) {
-  return complete(session, tables, capture_prefix, 4) &&
+  return have_all_triggers(session, tables, capture_prefix, 4) &&
          !session.query("SELECT FROM crossover.migration WHERE capture <> ''").empty();
 }
 
@@ -205,12 +183,12 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
   for (const SyncedTable& table : tables) {
     // Under triggers that stand, too: a removal that was killed has left functions that do nothing.
     session.batch(create_log_sql(table) + create_capture_functions_sql(table));
-    if (!complete(session, {table}, capture_prefix, 4)) {
+    if (!have_all_triggers(session, {table}, capture_prefix, 4)) {
       std::string sql;
       for (const TableName& relation : table.relations) {
         sql += create_capture_triggers_sql(table, relation, apply_token);
       }
-      const bool drops = any_stands(session, table, capture_prefix);
+      const bool drops = has_triggers(session, table, capture_prefix);
       change_table(session, table, drops ? lock_to_drop : lock_to_add, context, "install capture",
                    sql);
     }
@@ -228,14 +206,14 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
   stop_point("gate-function-created");
   int changed = 0;
   for (const SyncedTable& table : tables) {
-    if (complete(session, {table}, gate_trigger, 1)) {
+    if (have_all_triggers(session, {table}, gate_trigger, 1)) {
       continue;
     }
     std::string sql;
     for (const TableName& relation : table.relations) {
       sql += create_gate_trigger_sql(relation, apply_token, closed);
     }
-    const bool drops = any_stands(session, table, gate_trigger);
+    const bool drops = has_triggers(session, table, gate_trigger);
     change_table(session, table, drops ? lock_to_drop : lock_to_add, context, "install the gate",
                  sql);
     ++changed;
@@ -249,14 +227,12 @@ int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
   lower_deadlock_timeout(session);
   name_capture(session, {});
   stop_point("capture-unnamed");
-  const Rows there = session.query(
-      "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND starts_with(tgname::text, $1)",
-      {std::string(capture_prefix)});
+  const auto standing = tables_with_triggers(session, tables, capture_prefix);
   int changed = 0;
-  if (there.int64(0, 0) > 0) {
+  if (!standing.empty()) {
     disarm(session, tables, context.log);
     stop_point("capture-disarmed");
-    for (const SyncedTable& table : tables) {
+    for (const SyncedTable& table : standing) {
       std::string sql;
       for (const TableName& relation : table.relations) {
         sql += drop_capture_triggers_sql(relation);
@@ -277,10 +253,7 @@ int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
                 const InstallContext& context) {
   lower_deadlock_timeout(session);
   int changed = 0;
-  for (const SyncedTable& table : tables) {
-    if (!any_stands(session, table, gate_trigger)) {
-      continue;
-    }
+  for (const SyncedTable& table : tables_with_triggers(session, tables, gate_trigger)) {
     std::string sql;
     for (const TableName& relation : table.relations) {
       sql += fmt::format("DROP TRIGGER IF EXISTS {} ON {};\n", gate_trigger, relation.quoted());

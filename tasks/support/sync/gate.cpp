@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "sync/array.h"
+#include "sync/standing_triggers.h"
 #include "sync/state.h"
 #include "sync/trigger_sql.h"
 
@@ -58,9 +59,10 @@ void run_gate_sql(Session& session, const std::string& sql) {
   }
 }
 
-// One transaction in one message.
-void switch_gate(Session& session, const std::vector<SyncedTable>& tables, std::string_view owner,
+// One transaction in one message. Of what has the gate today, since gate_state goes by the same.
+void switch_gate(Session& session, const std::vector<SyncedTable>& recorded, std::string_view owner,
                  Duration lock_timeout, std::string_view mode) {
+  const auto tables = tables_with_triggers(session, recorded, gate_trigger);
   run_gate_sql(session, fmt::format("BEGIN;\n{}{}COMMIT;", lock_sql(tables, owner, lock_timeout),
                                     switch_triggers_sql(tables, mode)));
 }

@@ -36,12 +36,13 @@ void require_not_live(postgres::Session& session, Side side, const SyncedTable& 
 /// and enables the triggers. No snapshot can look past it, since triggers are read from the
 /// catalogue. Fenced by `owner`: throws Error{locked} if it is not the owner any more,
 /// Error{timeout} when a lock was not to be had; then nothing has changed. Must not be called
-/// inside a transaction. (PostgreSQL manual 13.3.1, ALTER TABLE ... ENABLE ALWAYS TRIGGER.)
+/// inside a transaction. Tables that were renamed or dropped since they were recorded are no
+/// hindrance: what has a gate today is closed. (PostgreSQL manual 13.3.1, ALTER TABLE ... ENABLE ALWAYS TRIGGER.)
 void close_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
                 std::string_view owner, Duration lock_timeout);
 
-/// Opens the gate in a transaction of its own, fenced by `owner`. For going back where nothing was
-/// applied.
+/// Opens the gate in a transaction of its own, fenced by `owner`, as close_gate closes it. For
+/// going back where nothing was applied.
 void open_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
                std::string_view owner, Duration lock_timeout);
 

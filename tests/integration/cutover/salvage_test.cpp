@@ -3,6 +3,7 @@
 #include <set>
 #include <thread>
 
+#include "fixtures/error_of.h"
 #include "integration/cutover/site.h"
 #include "sync/state.h"
 
@@ -296,6 +297,33 @@ TEST_CASE("nothing that knows of lost writes goes before they are listed") {
     lost.run(3, {"remove", "--side", "old"});
     lost.run(0, {"remove", "--side", "old", "--forget-lost-writes"});
   }
+}
+
+TEST_CASE("a database that was given up is closed and left whatever a migration has made of it") {
+  LostSite lost;
+  Service& service = lost.site.service();
+  PostgresServer& server = service.server(Side::new_side);
+  server.start();
+  server.connect("app").batch(
+      "ALTER TABLE public.profile RENAME TO account; DROP TABLE public.event");
+  CHECK(lost.site.run(0, lost.rollback)["changed"] == true);
+  const Error refused = error_of(
+      [&] { server.connect("app").batch("INSERT INTO public.account (name) VALUES ('late')"); });
+  CHECK(refused.sqlstate() == "25006");
+  CHECK(refused.message().find("this database is closed by crossover, the service lives on the "
+                               "other one") != std::string::npos);
+  CHECK(lost.site.run(0, lost.rollback)["changed"] == false);
+
+  lost.run(0, {"salvage"});
+  lost.run(0, {"remove", "--open-closed-side"});
+  constexpr const char* ours =
+      "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgname LIKE 'crossover%'";
+  for (const Side side : {Side::old_side, Side::new_side}) {
+    CHECK(service.number(side, ours) == 0);
+    CHECK(service.number(side, "SELECT count(*) FROM pg_namespace WHERE nspname = 'crossover'") ==
+          0);
+  }
+  server.connect("app").batch("INSERT INTO public.account (name) VALUES ('free')");
 }
 
 }  // namespace

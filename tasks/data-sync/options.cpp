@@ -1,38 +1,27 @@
 #include "data-sync/options.h"
 
 namespace crossover::data_sync {
+namespace {
 
-cli::TaskSpec task_spec() {
-  cli::TaskSpec spec{
-      .name = "data-sync",
-      .summary = "copies a live database to another one and keeps the two equal",
-      .description =
-          "Installs capture triggers on the live database, copies its tables, and carries what "
-          "changes meanwhile until route-switch moves the service. The new database is closed for "
-          "everybody else from the start. The same engine runs in reverse after the switch, so "
-          "that "
-          "rolling back loses nothing.",
-      .verbs =
-          {{.name = "preflight",
-            .summary = "say whether and how the data can be moved; reads only"},
-           {.name = "start", .summary = "install capture and gates, then copy", .changes = true},
-           {.name = "follow", .summary = "carry changes until stopped"},
-           {.name = "verify", .summary = "compare all rows of both databases at one point"},
-           {.name = "status", .summary = "say where the data stands; reads only"},
-           {.name = "rehearse",
-            .summary = "try the full endpoint checks, writes too, on a copy that is then dropped",
-            .changes = true},
-           {.name = "salvage",
-            .summary = "list what was written to a new database that was given up; reads only"},
-           {.name = "finish", .summary = "end the possibility of rolling back", .changes = true},
-           {.name = "abort", .summary = "undo everything, before the switch", .changes = true},
-           {.name = "remove",
-            .summary = "take everything of ours off the databases",
-            .changes = true}},
-      .examples = {"data-sync preflight", "data-sync start", "data-sync follow --until-caught-up",
-                   "data-sync verify --output json", "data-sync rehearse --dry-run",
-                   "data-sync start --reverse", "data-sync salvage"}};
-  spec.options = {
+std::vector<cli::VerbSpec> verbs() {
+  return {
+      {.name = "preflight", .summary = "say whether and how the data can be moved; reads only"},
+      {.name = "start", .summary = "install capture and gates, then copy", .changes = true},
+      {.name = "follow", .summary = "carry changes until stopped"},
+      {.name = "verify", .summary = "compare all rows of both databases at one point"},
+      {.name = "status", .summary = "say where the data stands; reads only"},
+      {.name = "rehearse",
+       .summary = "try the full endpoint checks, writes too, on a copy that is then dropped",
+       .changes = true},
+      {.name = "salvage",
+       .summary = "list what was written to a new database that was given up; reads only"},
+      {.name = "finish", .summary = "end the possibility of rolling back", .changes = true},
+      {.name = "abort", .summary = "undo everything, before the switch", .changes = true},
+      {.name = "remove", .summary = "take everything of ours off the databases", .changes = true}};
+}
+
+std::vector<cli::OptionSpec> options() {
+  return {
       {.name = "watch",
        .type = cli::OptionType::duration,
        .value_name = "DURATION",
@@ -105,7 +94,24 @@ cli::TaskSpec task_spec() {
            "take the gate off the database that the service has left, so that it can be written "
            "again",
        .verbs = {"remove"}}};
-  return spec;
+}
+
+}  // namespace
+
+cli::TaskSpec task_spec() {
+  return {
+      .name = "data-sync",
+      .summary = "copies a live database to another one and keeps the two equal",
+      .description =
+          "Installs capture triggers on the live database, copies its tables, and carries what "
+          "changes meanwhile until route-switch moves the service. The new database is closed for "
+          "everybody else from the start. The same engine runs in reverse after the switch, so "
+          "that rolling back loses nothing.",
+      .verbs = verbs(),
+      .options = options(),
+      .examples = {"data-sync preflight", "data-sync start", "data-sync follow --until-caught-up",
+                   "data-sync verify --output json", "data-sync rehearse --dry-run",
+                   "data-sync start --reverse", "data-sync salvage"}};
 }
 
 }  // namespace crossover::data_sync

@@ -22,7 +22,7 @@ class EndpointDatabase final : public Database {
   /// `key`: where it stands in crossover.yaml, "databases.new". Client and log of `context` must
   /// outlive it.
   EndpointDatabase(config::Database database, std::string key, postgres::EndpointContext context)
-      : database_(std::move(database)), key_(std::move(key)), context_(context) {}
+      : database_(std::move(database)), key_(std::move(key)), context_(std::move(context)) {}
   /// Throws what postgres::Endpoint throws. Where the cluster lacks what `key` names, the hint
   /// says so.
   postgres::Session open(std::string_view purpose) const override;

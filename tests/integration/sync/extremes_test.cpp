@@ -149,15 +149,15 @@ TEST_CASE("names of 63 bytes that differ in the last one only are different name
   const std::vector<std::string> names = {stem + "xx1",    stem + "xx2", stem + "xxN",
                                           stem + "xx\"\"", stem + "漢",  stem + "字"};
   std::vector<std::string> tables;
-  std::string schema;
+  std::string statements;
   for (const std::string& name : names) {
     tables.push_back(fmt::format("public.\"{}\"", name));
-    schema += fmt::format(
+    statements += fmt::format(
         "CREATE TABLE {0} (\"{1}1\" int, \"{1}2\" int, \"{1}3\" text, PRIMARY KEY (\"{1}1\", "
         "\"{1}2\"));",
         tables.back(), stem + "xx");
   }
-  world.add_schema(schema);
+  world.add_schema(statements);
   // Each gets other rows than the rest.
   const auto write = [&](const Database& database, const std::string& sql) {
     postgres::Session session = database.open("test");

@@ -192,7 +192,7 @@ TEST_CASE("a database with rules moves and comes back under load") {
     CHECK(writer.failure().find("is closed by crossover") != std::string::npos);
     CHECK(writer.increments() > 0);
     CHECK(number(to, value) == before + writer.increments());
-    CHECK(number(to, trail) >= entries + 2 * writer.increments());
+    CHECK(number(to, trail) >= entries + std::int64_t{2} * writer.increments());
     CHECK(number(to, "SELECT count(*) FROM ONLY public.ruled WHERE id > 0") == 300);
     CHECK(writers.differences(to) == std::vector<std::string>{});
     ruled.require_same();

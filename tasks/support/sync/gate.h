@@ -37,7 +37,8 @@ void require_not_live(postgres::Session& session, Side side, const SyncedTable& 
 /// catalogue. Fenced by `owner`: throws Error{locked} if it is not the owner any more,
 /// Error{timeout} when a lock was not to be had; then nothing has changed. Must not be called
 /// inside a transaction. Tables that were renamed or dropped since they were recorded are no
-/// hindrance: what has a gate today is closed. (PostgreSQL manual 13.3.1, ALTER TABLE ... ENABLE ALWAYS TRIGGER.)
+/// hindrance: what has a gate today is closed. (PostgreSQL manual 13.3.1, ALTER TABLE ... ENABLE
+/// ALWAYS TRIGGER.)
 void close_gate(postgres::Session& session, const std::vector<SyncedTable>& tables,
                 std::string_view owner, Duration lock_timeout);
 

@@ -1,11 +1,18 @@
 #include "postgres/advisory_lock.h"
 
+#include <chrono>
+#include <thread>
+
 #include "base/error.h"
 #include "digest/sha256.h"
 
 namespace crossover::postgres {
 
 namespace {
+
+// A run that is over holds its locks until the server has seen its connection close, which comes by
+// a port-forward after the process has ended.
+constexpr auto closing_time = std::chrono::seconds(2);
 
 Error held(Session& session, std::string_view migration, std::int64_t key) {
   std::string cause = "held by another session";
@@ -61,7 +68,11 @@ void unlock(Session& session, std::int64_t key) {
 }
 
 void lock(Session& session, std::string_view migration, std::int64_t key) {
-  if (!try_lock(session, key)) throw held(session, migration, key);
+  const auto end = std::chrono::steady_clock::now() + closing_time;
+  while (!try_lock(session, key)) {
+    if (std::chrono::steady_clock::now() >= end) throw held(session, migration, key);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 HeartbeatLock::HeartbeatLock(Session session, std::string_view migration, std::int64_t key,

@@ -32,8 +32,9 @@ std::optional<LockHolder> lock_holder(Session& session, std::int64_t key);
 bool try_lock(Session& session, std::int64_t key);
 void unlock(Session& session, std::int64_t key);
 
-/// `try_lock`, or Error{locked} `unable to lock migration 'NAME' in 'HOST:PORT/DB': held by 'APP'
-/// at ADDRESS since TIME`.
+/// `try_lock`, for up to two seconds, since a run that is over holds its locks until the server has
+/// seen its connection close; then Error{locked} `unable to lock migration 'NAME' in
+/// 'HOST:PORT/DB': held by 'APP' at ADDRESS since TIME`.
 void lock(Session& session, std::string_view migration, std::int64_t key);
 
 /// A lock that is lost when its holder stops beating: it is held by a transaction whose server ends

@@ -43,6 +43,14 @@ constexpr auto everything = "1:1:";
 std::string key_statement(const SyncedTable& table) { return fmt::format("keys_{}", table.id); }
 std::string row_statement(const SyncedTable& table) { return fmt::format("rows_{}", table.id); }
 
+// One more than is held in memory, to see that there are more.
+std::string changed_keys_sql(const SyncedTable& table) {
+  return logged_keys_sql(table, most_keys_in_memory + 1);
+}
+std::string changed_rows_sql(const SyncedTable& table) {
+  return logged_rows_sql(table, most_keys_in_memory + 1);
+}
+
 Statement run_since(std::string name, const std::string& since) {
   return {{}, {since}, std::move(name)};
 }
@@ -85,32 +93,17 @@ ChangeReader::ChangeReader(Session session, const std::vector<SyncedTable>& tabl
   }
 }
 
-// One by one: what was prepared stays so when the next one fails, for want of a lock for instance.
-void ChangeReader::prepare(std::string name, const std::string& sql) {
-  if (!prepared_.contains(name)) {
-    session_.prepare(name, sql);
-    prepared_.insert(std::move(name));
-  }
-}
-
-// By its text where it is not prepared.
-Statement ChangeReader::statement(std::string name, std::string (*text)(const SyncedTable&, int),
-                                  const SyncedTable& table, const std::string& since) const {
-  if (prepared_.contains(name)) {
-    return {{}, {since}, std::move(name)};
-  }
-  return {text(table, most_keys_in_memory + 1), {since}, {}};
-}
-
 // The statements that read the changes of `tables`.
 std::vector<Statement> ChangeReader::changes_of(const std::vector<const SyncedTable*>& tables,
                                                 const Since& since) const {
   std::vector<Statement> statements;
   for (const SyncedTable* table : tables) {
     const std::string& snapshot = since.of(*table);
-    statements.push_back(statement(key_statement(*table), logged_keys_sql, *table, snapshot));
+    statements.push_back(prepared_.statement(key_statement(*table),
+                                             [&] { return changed_keys_sql(*table); }, {snapshot}));
     if (!table->keyless()) {
-      statements.push_back(statement(row_statement(*table), logged_rows_sql, *table, snapshot));
+      statements.push_back(prepared_.statement(
+          row_statement(*table), [&] { return changed_rows_sql(*table); }, {snapshot}));
     }
   }
   return statements;
@@ -218,12 +211,10 @@ std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
   std::vector<const SyncedTable*> logged = named(session_.pipeline(changed_since(everything)), 0);
   std::string sql;
   for (const SyncedTable* table : logged) {
-    prepare(key_statement(*table), logged_keys_sql(*table, most_keys_in_memory + 1));
-    if (!table->keyless()) {
-      prepare(row_statement(*table), logged_rows_sql(*table, most_keys_in_memory + 1));
-    }
+    prepared_.prepare(session_, key_statement(*table), changed_keys_sql(*table));
     sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", key_statement(*table), everything);
     if (!table->keyless()) {
+      prepared_.prepare(session_, row_statement(*table), changed_rows_sql(*table));
       sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", row_statement(*table), everything);
     }
   }

@@ -3,13 +3,13 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "postgres/session.h"
 #include "sync/drain_batch.h"
 #include "sync/position.h"
+#include "sync/prepared_statements.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
@@ -59,9 +59,6 @@ class ChangeReader {
   postgres::Session& session() { return session_; }
 
  private:
-  void prepare(std::string name, const std::string& sql);
-  postgres::Statement statement(std::string name, std::string (*text)(const SyncedTable&, int),
-                                const SyncedTable& table, const std::string& since) const;
   std::vector<postgres::Statement> changes_of(const std::vector<const SyncedTable*>& tables,
                                               const Since& since) const;
   void forget_ahead();
@@ -74,7 +71,7 @@ class ChangeReader {
   const std::vector<SyncedTable>& tables_;
   postgres::Session session_;
   std::vector<std::string> changed_statements_;
-  std::set<std::string> prepared_;  ///< statements, by name
+  PreparedStatements prepared_;
   std::optional<postgres::Transaction> transaction_;
   std::vector<const SyncedTable*> changed_;
   std::vector<const SyncedTable*> read_ahead_;

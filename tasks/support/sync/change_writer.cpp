@@ -62,24 +62,6 @@ ChangeWriter::ChangeWriter(Session session, Direction direction)
   session_.batch(plan_by_key_index);
 }
 
-// One by one: what was prepared stays so when the next one fails, for want of a lock for instance.
-void ChangeWriter::prepare(std::string name, const std::string& sql) {
-  if (!prepared_.contains(name)) {
-    session_.prepare(name, sql);
-    prepared_.insert(std::move(name));
-  }
-}
-
-// By its text where it is not prepared.
-Statement ChangeWriter::statement(const SyncedTable& table, std::string name,
-                                  std::string (*text)(const SyncedTable&),
-                                  std::vector<postgres::Param> params) const {
-  if (prepared_.contains(name)) {
-    return {{}, std::move(params), std::move(name)};
-  }
-  return {text(table), std::move(params), {}};
-}
-
 void ChangeWriter::begin() {
   transaction_.reset();
   transaction_.emplace(session_);
@@ -130,12 +112,15 @@ std::vector<Rows> ChangeWriter::write_small(const std::vector<TableBatch>& batch
     }
     const SyncedTable& table = *batch.table;
     const std::vector<postgres::Param> keys = as_params(batch.key_arrays);
-    statements.push_back(statement(table, delete_statement(table), delete_keys_sql, keys));
+    statements.push_back(prepared_.statement(
+        delete_statement(table), [&] { return delete_keys_sql(table); }, keys));
     if (!batch.rows.empty()) {
-      statements.push_back(
-          statement(table, insert_statement(table), insert_rows_sql, column_arrays(batch.rows)));
+      statements.push_back(prepared_.statement(
+          insert_statement(table), [&] { return insert_rows_sql(table); },
+          column_arrays(batch.rows)));
     }
-    selects.push_back(statement(table, select_statement(table), select_keys_sql, keys));
+    selects.push_back(prepared_.statement(
+        select_statement(table), [&] { return select_keys_sql(table); }, keys));
     written.keys += batch.key_count;
     written.rows += batch.rows.size();
     ++written.tables;
@@ -197,9 +182,9 @@ void ChangeWriter::plan_ahead(const std::vector<const SyncedTable*>& tables) {
   std::string sql = "SET plan_cache_mode = force_generic_plan;\n";
   for (const SyncedTable* table : tables) {
     if (!table->keyless()) {
-      prepare(delete_statement(*table), delete_keys_sql(*table));
-      prepare(insert_statement(*table), insert_rows_sql(*table));
-      prepare(select_statement(*table), select_keys_sql(*table));
+      prepared_.prepare(session_, delete_statement(*table), delete_keys_sql(*table));
+      prepared_.prepare(session_, insert_statement(*table), insert_rows_sql(*table));
+      prepared_.prepare(session_, select_statement(*table), select_keys_sql(*table));
       sql += explain(delete_statement(*table), table->key.size());
       sql += explain(insert_statement(*table), table->columns.size());
       sql += explain(select_statement(*table), table->key.size());

@@ -51,10 +51,6 @@ class ChangeWriter {
   postgres::Session& session() { return session_; }
 
  private:
-  void prepare(std::string name, const std::string& sql);
-  postgres::Statement statement(const SyncedTable& table, std::string name,
-                                std::string (*text)(const SyncedTable&),
-                                std::vector<postgres::Param> params) const;
   std::vector<postgres::Rows> write_small(const std::vector<TableBatch>& batches,
                                           const std::string& snapshot, bool verify,
                                           Written& written);
@@ -65,7 +61,7 @@ class ChangeWriter {
 
   Direction direction_;
   postgres::Session session_;
-  std::set<std::string> prepared_;  ///< statements, by name
+  PreparedStatements prepared_;
   std::optional<postgres::Transaction> transaction_;
 };
 

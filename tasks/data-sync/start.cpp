@@ -28,7 +28,6 @@ class Starter {
   Starter(Run& run, Direction direction) : run_(run), direction_(direction) {}
 
   cli::Plan plan() {
-    require_kept();
     recorded_ = recorded_tables();
     require_idle_target();
     copies_ = wants_copy();
@@ -55,7 +54,10 @@ class Starter {
 
   void apply(const cli::Plan& plan) {
     // Under the locks, so that it stays so.
-    require_kept();
+    {
+      postgres::Session session = run_.at(Side::old_side).open("start");
+      sync::require_kept(session, "start");
+    }
     require_idle_target();
     if (wants_copy() != copies_) {
       throw Error(ErrorKind::precondition,
@@ -79,13 +81,9 @@ class Starter {
   }
 
  private:
-  void require_kept() {
-    postgres::Session session = run_.at(Side::old_side).open("start");
-    sync::require_kept(session, "start");
-  }
-
   std::vector<sync::SyncedTable> recorded_tables() {
     postgres::Session session = run_.at(Side::old_side).open("start");
+    sync::require_kept(session, "start");
     return sync::read_migration(session) ? sync::read_tables(session)
                                          : std::vector<sync::SyncedTable>{};
   }

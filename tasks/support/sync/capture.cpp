@@ -144,6 +144,11 @@ void change_table(Session& session, const SyncedTable& table, std::string_view l
 
 constexpr std::string_view capture_prefix = "crossover_capture_";
 
+// What is left of an installation is dropped and made anew.
+std::string_view lock_to_install(Standing standing) {
+  return standing == Standing::part ? lock_to_drop : lock_to_add;
+}
+
 // So that what still stands costs nothing while table after table is waited for. A function's new
 // version wants room, and on a full disk the log that goes with capture is what has to go: there
 // the triggers are taken off as they are.
@@ -168,7 +173,7 @@ void name_capture(Session& session, const std::string& id) {
 }  // namespace
 
 bool capture_stands(Session& session, const std::vector<SyncedTable>& tables) {
-  return have_all_triggers(session, tables, capture_prefix, 4) &&
+  return standing_triggers(session, tables, capture_prefix, 4) == Standing::all &&
          !session.query("SELECT FROM crossover.migration WHERE capture <> ''").empty();
 }
 
@@ -183,14 +188,13 @@ int install_capture(Session& session, const std::vector<SyncedTable>& tables,
   for (const SyncedTable& table : tables) {
     // Under triggers that stand, too: a removal that was killed has left functions that do nothing.
     session.batch(create_log_sql(table) + create_capture_functions_sql(table));
-    if (!have_all_triggers(session, {table}, capture_prefix, 4)) {
+    const Standing standing = standing_triggers(session, {table}, capture_prefix, 4);
+    if (standing != Standing::all) {
       std::string sql;
       for (const TableName& relation : table.relations) {
         sql += create_capture_triggers_sql(table, relation, apply_token);
       }
-      const bool drops = has_triggers(session, table, capture_prefix);
-      change_table(session, table, drops ? lock_to_drop : lock_to_add, context, "install capture",
-                   sql);
+      change_table(session, table, lock_to_install(standing), context, "install capture", sql);
     }
     stop_point("capture-installed");
   }
@@ -206,16 +210,15 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
   stop_point("gate-function-created");
   int changed = 0;
   for (const SyncedTable& table : tables) {
-    if (have_all_triggers(session, {table}, gate_trigger, 1)) {
+    const Standing standing = standing_triggers(session, {table}, gate_trigger, 1);
+    if (standing == Standing::all) {
       continue;
     }
     std::string sql;
     for (const TableName& relation : table.relations) {
       sql += create_gate_trigger_sql(relation, apply_token, closed);
     }
-    const bool drops = has_triggers(session, table, gate_trigger);
-    change_table(session, table, drops ? lock_to_drop : lock_to_add, context, "install the gate",
-                 sql);
+    change_table(session, table, lock_to_install(standing), context, "install the gate", sql);
     ++changed;
     stop_point("gate-installed");
   }

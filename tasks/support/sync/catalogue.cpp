@@ -213,7 +213,8 @@ void read_triggers_and_rules(Session& session, const std::string& schemas, Catal
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_proc p ON p.oid = t.tgfoid
-    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f') AND (NOT t.tgisinternal OR k.oid IS NOT NULL)
+    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f')
+      AND (NOT t.tgisinternal OR k.oid IS NOT NULL)
       AND p.pronamespace IS DISTINCT FROM
           (SELECT oid FROM pg_namespace WHERE nspname = 'crossover')
     ORDER BY 1, 2, t.tgname)",

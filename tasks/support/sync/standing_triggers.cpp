@@ -54,25 +54,19 @@ std::vector<SyncedTable> tables_with_triggers(Session& session,
   return standing;
 }
 
-bool have_all_triggers(Session& session, const std::vector<SyncedTable>& tables,
-                       std::string_view prefix, int count) {
+Standing standing_triggers(Session& session, const std::vector<SyncedTable>& tables,
+                           std::string_view prefix, int count) {
   const std::vector<std::string> names = relation_names(tables);
   const Rows rows = session.query(
-      "SELECT count(*) FROM (SELECT tgrelid FROM pg_trigger WHERE tgrelid = ANY "
+      "SELECT count(*), count(*) FILTER (WHERE triggers = $3::int) FROM "
+      "(SELECT count(*) AS triggers FROM pg_trigger WHERE tgrelid = ANY "
       "(SELECT r::regclass FROM unnest($1::text[]) r) AND starts_with(tgname::text, $2) "
-      "GROUP BY tgrelid HAVING count(*) = $3::int) AS whole",
+      "GROUP BY tgrelid) AS relation",
       {text_array(names), std::string(prefix), std::to_string(count)});
-  return rows.int64(0, 0) == static_cast<std::int64_t>(names.size());
-}
-
-bool has_triggers(Session& session, const SyncedTable& table, std::string_view prefix) {
-  return !session
-              .query(
-                  "SELECT FROM pg_trigger WHERE tgrelid = ANY "
-                  "(SELECT r::regclass FROM unnest($1::text[]) r) "
-                  "AND starts_with(tgname::text, $2) LIMIT 1",
-                  {text_array(relation_names({table})), std::string(prefix)})
-              .empty();
+  if (rows.int64(0, 1) == static_cast<std::int64_t>(names.size())) {
+    return Standing::all;
+  }
+  return rows.int64(0, 0) == 0 ? Standing::none : Standing::part;
 }
 
 }  // namespace crossover::sync

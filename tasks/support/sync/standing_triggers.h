@@ -16,12 +16,16 @@ std::vector<SyncedTable> tables_with_triggers(postgres::Session& session,
                                               const std::vector<SyncedTable>& recorded,
                                               std::string_view prefix);
 
-/// Whether each of the tables' relations has all `count` triggers whose names start with `prefix`.
-/// Throws Error with SQLSTATE 42P01 when one is not there.
-bool have_all_triggers(postgres::Session& session, const std::vector<SyncedTable>& tables,
-                       std::string_view prefix, int count);
+/// How much of what was installed on some tables is there.
+enum class Standing {
+  none,
+  part,  ///< somebody has taken some off, or an installation has not come to its end
+  all,
+};
 
-/// Whether any of the table's relations has such a trigger: somebody may have taken some off.
-bool has_triggers(postgres::Session& session, const SyncedTable& table, std::string_view prefix);
+/// Looks for `count` triggers whose names start with `prefix` on each of the tables' relations.
+/// Throws Error with SQLSTATE 42P01 when one of these is not there.
+Standing standing_triggers(postgres::Session& session, const std::vector<SyncedTable>& tables,
+                           std::string_view prefix, int count);
 
 }  // namespace crossover::sync

@@ -99,6 +99,13 @@ inline void make_live(World& world, sync::Side live) {
   }
 }
 
+/// The service lives on the new database, and can come back.
+inline void move_to_new(const Place& place) {
+  place.run(0, {"start"});
+  place.run(0, {"start", "--reverse"});
+  make_live(place.world, sync::Side::new_side);
+}
+
 /// Of a run's result document: what its error says.
 inline std::string message(const nlohmann::json& result) {
   return result.at("error").at("message");

@@ -26,9 +26,7 @@ struct Abandoned {
             const std::string& schema = {}, const std::string& migration_there = {})
       : world(old_version, new_version), place(world) {
     world.add_schema(schema);
-    place.run(0, {"start"});
-    place.run(0, {"start", "--reverse"});
-    make_live(world, Side::new_side);
+    move_to_new(place);
     write(Side::new_side, "UPDATE public.role SET name = 'carried' WHERE id = 50");
     place.run(0, {"follow", "--reverse", "--until-caught-up"});
     world.new_db.open("migration").batch(migration_there);

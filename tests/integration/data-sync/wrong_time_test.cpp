@@ -32,9 +32,7 @@ std::int64_t count(World& world, Side side, const std::string& name) {
 TEST_CASE("start never copies over the database that the service lives on") {
   World world(15, 17);
   const Place place(world);
-  place.run(0, {"start"});
-  place.run(0, {"start", "--reverse"});
-  make_live(world, Side::new_side);
+  move_to_new(place);
   write(world, Side::new_side, "acknowledged");
   CHECK(place.run(0, {"start"})["changed"] == false);
   SECTION("after finish, which makes a copy due") { place.run(0, {"finish"}); }
@@ -101,9 +99,7 @@ TEST_CASE("a migration that begins again copies again") {
 TEST_CASE("nothing is carried into a database that the service lives on") {
   World world(15, 17);
   const Place place(world);
-  place.run(0, {"start"});
-  place.run(0, {"start", "--reverse"});
-  make_live(world, Side::new_side);
+  move_to_new(place);
   place.run(0, {"follow", "--reverse", "--until-caught-up"});
   write(world, Side::new_side, "not carried yet");
   // The new database is given up, and the old one is written again: the same id.
@@ -126,9 +122,7 @@ TEST_CASE("nothing is carried into a database that the service lives on") {
 TEST_CASE("a follower that was stopped in between sets no sequence of a live database back") {
   World world(15, 17);
   const Place place(world);
-  place.run(0, {"start"});
-  place.run(0, {"start", "--reverse"});
-  make_live(world, Side::new_side);
+  move_to_new(place);
   world.new_db.open("application")
       .query("SELECT nextval('public.role_id_seq') FROM generate_series(1, 100)");
   // It has nothing to carry, and is about to bring the sequence up.

@@ -12,6 +12,7 @@
 #include "postgres/server_identity.h"
 #include "sync/clients.h"
 #include "sync/copy.h"
+#include "sync/copy_pieces.h"
 #include "sync/drain.h"
 #include "sync/position.h"
 #include "sync/repair.h"
@@ -72,6 +73,8 @@ class Starter {
     stop_point("start-installed");
     if (copies_ && waits_for_copy()) {
       copy();
+    } else if (has_unanalyzed_copy()) {
+      analyze();
     }
     follow_failover();
     if (!owner_.empty()) {
@@ -246,10 +249,25 @@ class Starter {
     context.result().set_metric("copy_seconds", took);
     context.log().info("copied {} rows of {} tables in {:.1f} s", report.rows, report.tables, took);
     stop_point("start-copied");
-    sync::analyze_tables(run_.at(sync::target(direction_)), apply_token_, recorded_,
-                         surroundings());
-    stop_point("start-analyzed");
+    analyze();
     changed("rows", sync::target(direction_), fmt::format("copied {} tables", report.tables));
+  }
+
+  // A run was lost after the last of its rows and before the statistics.
+  bool has_unanalyzed_copy() const {
+    postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    return sync::pieces_listed(target);
+  }
+
+  // Where the service lives by now autovacuum has been there, and a refreshed view would lock.
+  void analyze() {
+    const Side side = sync::target(direction_);
+    if (run_.live_side() != side) {
+      sync::analyze_tables(run_.at(side), apply_token_, recorded_, surroundings());
+      stop_point("start-analyzed");
+    }
+    postgres::Session target = run_.at(side).open("start");
+    sync::forget_pieces(target);
   }
 
   // The transaction ids that the position speaks of are the former timeline's.

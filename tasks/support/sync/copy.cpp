@@ -112,7 +112,6 @@ class Copy {
       copy(tables);
       team_.context.progress.finish();
       const CopySize size = copied_size(copiers_[0].target());
-      forget_pieces(copiers_[0].target(), team_.owner);
       return {count, size.rows, size.bytes};
     }
     return {};

@@ -47,8 +47,8 @@ struct CopyContext {
 /// rows go first, by one TRUNCATE of all tables where nothing outside of them references them, else
 /// by DELETE; `merge` tables keep rows that the source has not. What is to be done is listed in the
 /// target (copy_pieces.h), so that other processes can join; returns when all of it is done, by
-/// whomever. Fenced by `owner`; throws Error{locked} when it is not the owner any more, and
-/// Error{precondition} when the service lives on the target.
+/// whomever, and leaves the list for `forget_pieces`. Fenced by `owner`; throws Error{locked} when
+/// it is not the owner any more, and Error{precondition} when the service lives on the target.
 CopyReport copy_tables(const Databases& databases, Direction direction,
                        const std::vector<SyncedTable>& tables, const Secret& apply_token,
                        std::string_view owner, const CopyOptions& options,

@@ -140,8 +140,14 @@ CopySize copied_size(Session& target, int table_id) {
   return {number(rows, 0), number(rows, 1)};
 }
 
-void forget_pieces(Session& target, std::string_view owner) {
-  target.query("DELETE FROM crossover.copy_piece WHERE owner = $1", {std::string(owner)});
+bool pieces_listed(Session& target) {
+  return !target.query("SELECT FROM crossover.copy_piece LIMIT 1").empty();
+}
+
+void forget_pieces(Session& target) {
+  target.batch(
+      "DELETE FROM crossover.copy_piece "
+      "WHERE NOT EXISTS (SELECT FROM crossover.copy_piece WHERE NOT done)");
 }
 
 }  // namespace crossover::sync

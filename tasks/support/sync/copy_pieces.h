@@ -52,7 +52,12 @@ bool pieces_left(postgres::Session& target, int table_id);
 CopySize copied_size(postgres::Session& target);
 CopySize copied_size(postgres::Session& target, int table_id);
 
-/// After a copy.
-void forget_pieces(postgres::Session& target, std::string_view owner);
+/// Whether any are listed, done ones too: the statistics of the target are those from before the
+/// copy then.
+bool pieces_listed(postgres::Session& target);
+
+/// When all are done, and `analyze_tables` is: none is listed any more, whichever run has listed
+/// it.
+void forget_pieces(postgres::Session& target);
 
 }  // namespace crossover::sync

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <sstream>
 #include <string>
+#include <vector>
 
 #include "fixtures/moments.h"
 #include "integration/data-sync/place.h"
@@ -43,6 +47,38 @@ inline std::string structure(const sync::Database& database) {
 
 inline std::string structures(const World& world) {
   return structure(world.old_db) + "\n--- new ---\n" + structure(world.new_db);
+}
+
+/// The lines that only one of two structures has: "- " only the first, "+ " only the second.
+inline std::string difference(const std::string& first, const std::string& second) {
+  const auto lines = [](const std::string& text) {
+    std::vector<std::string> all;
+    std::string side;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) {
+      if (line == "--- new ---") {
+        side = "new: ";
+      } else {
+        all.push_back(side + line);
+      }
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  };
+  const auto before = lines(first);
+  const auto after = lines(second);
+  std::string text;
+  const auto add = [&](const char* sign, const auto& from, const auto& without) {
+    std::vector<std::string> only;
+    std::set_difference(from.begin(), from.end(), without.begin(), without.end(),
+                        std::back_inserter(only));
+    for (const std::string& line : only) {
+      text += sign + line + '\n';
+    }
+  };
+  add("- ", before, after);
+  add("+ ", after, before);
+  return text;
 }
 
 /// Sessions and advisory locks that a killed program has left, once the server has had a moment.

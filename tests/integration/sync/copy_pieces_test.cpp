@@ -72,8 +72,17 @@ TEST_CASE("what is done is counted, and what is claimed is not done") {
   CHECK(pieces_left(listed.target));
   CHECK(copied_size(listed.target, 2).rows == 7);
   CHECK(copied_size(listed.target).bytes == 20);
-  forget_pieces(listed.target, owner);
+  forget_pieces(listed.target);
+  CHECK(pieces_left(listed.target));
+  {
+    postgres::Transaction transaction(listed.target);
+    mark_done(listed.target, *claim_piece(listed.target, owner), {.rows = 1, .bytes = 10});
+    transaction.commit();
+  }
   CHECK_FALSE(pieces_left(listed.target));
+  CHECK(pieces_listed(listed.target));
+  forget_pieces(listed.target);
+  CHECK_FALSE(pieces_listed(listed.target));
   CHECK_FALSE(pieces_published(listed.target, owner));
 }
 

@@ -187,6 +187,7 @@ class Switch {
     drain_->prepare_finish(token_, options_.sequence_margin, 2 * options_.pause_budget);
     const bool yields = lower_deadlock_timeout(source_);
     require_quiet_source(source_, tables_, options_.pause_budget / 2, yields);
+    sync::prepare_closing(source_, tables_, options_.pause_budget / 2);
     stop_point("switch-drained");
     stop_.throw_if_requested();
   }

@@ -144,6 +144,18 @@ void open_gate_in_transaction(Session& session, const std::vector<SyncedTable>& 
                lock_sql(tables, owner, lock_timeout) + switch_triggers_sql(tables, "DISABLE"));
 }
 
+// The size itself is of no use, but a server opens each relation to look for it, and keeps what it
+// found in the session's relation cache.
+void prepare_closing(Session& session, const std::vector<SyncedTable>& tables,
+                     Duration lock_timeout) {
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
+  postgres::Transaction transaction(session);
+  session.batch(fmt::format("SET LOCAL lock_timeout = {}", millis));
+  session.query("SELECT count(pg_relation_size(to_regclass(r))) FROM unnest($1::text[]) r",
+                {text_array(relation_names(tables))});
+  transaction.commit();
+}
+
 GateClosing::GateClosing(Session& session, const std::vector<SyncedTable>& tables,
                          std::string_view owner, Duration lock_timeout)
     : session_(session), close_sql_(switch_triggers_sql(tables, "ENABLE ALWAYS") + "COMMIT;") {

@@ -52,6 +52,12 @@ void open_gate(postgres::Session& session, const std::vector<SyncedTable>& table
 void open_gate_in_transaction(postgres::Session& session, const std::vector<SyncedTable>& tables,
                               std::string_view owner, Duration lock_timeout);
 
+/// Before a switch pauses anything: lets the session read all that it needs of the catalogue to
+/// lock the tables and to switch their triggers, so that a GateClosing on it need not. Changes
+/// nothing and keeps no lock. Throws a database error after `lock_timeout`.
+void prepare_closing(postgres::Session& session, const std::vector<SyncedTable>& tables,
+                     Duration lock_timeout);
+
 /// Closes the gate in two steps, for a switch: what has to come after the last write need not wait
 /// for the triggers of all tables. The constructor locks every table, as close_gate does, and
 /// checks the owner: from then on nobody can write and every transaction that has written is over,

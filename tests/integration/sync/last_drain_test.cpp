@@ -148,6 +148,37 @@ TEST_CASE("a gate that is being closed keeps writers out first and then refuses 
   CHECK(error_of(write).sqlstate() == "25006");
 }
 
+TEST_CASE("a session that was prepared opens the tables of a gate without reading the catalogue") {
+  Moving moving;
+  const auto scans_to_open_all = [&](postgres::Session& session) {
+    const std::string count =
+        "SELECT pg_stat_get_xact_numscans('pg_catalog.pg_attribute_relid_attnum_index'::regclass)";
+    const postgres::Transaction transaction(session);
+    session.query(count);  // which reads something itself when it is new
+    const std::int64_t before = session.query(count).int64(0, 0);
+    for (const std::string& relation : relation_names(moving.world.tables)) {
+      session.batch("SELECT pg_relation_size(" + postgres::quote_literal(relation) + ")");
+    }
+    return session.query(count).int64(0, 0) - before;
+  };
+  postgres::Session prepared = moving.world.old_db.open("test");
+  prepare_closing(prepared, moving.world.tables, std::chrono::seconds(5));
+  CHECK_FALSE(prepared.in_transaction());
+  CHECK(scans_to_open_all(prepared) == 0);
+  postgres::Session unprepared = moving.world.old_db.open("test");
+  CHECK(scans_to_open_all(unprepared) > 0);
+}
+
+TEST_CASE("preparing to close a gate waits for nobody for longer than it may") {
+  Moving moving;
+  postgres::Session other = moving.world.old_db.open("other");
+  other.batch("BEGIN; LOCK TABLE public.counter IN ACCESS EXCLUSIVE MODE");
+  const Error error = error_of(
+      [&] { prepare_closing(moving.source, moving.world.tables, std::chrono::milliseconds(100)); });
+  CHECK(error.sqlstate() == "55P03");
+  CHECK_FALSE(moving.source.in_transaction());
+}
+
 TEST_CASE("who is not the owner any more closes nothing and holds nothing up") {
   Moving moving;
   const Error error = error_of([&] {

@@ -71,11 +71,7 @@ class Starter {
     }
     install_capture();
     stop_point("start-installed");
-    if (copies_ && waits_for_copy()) {
-      copy();
-    } else if (has_unanalyzed_copy()) {
-      analyze();
-    }
+    complete_copy();
     follow_failover();
     if (!owner_.empty()) {
       first_drains();
@@ -218,9 +214,20 @@ class Starter {
     }
   }
 
-  bool waits_for_copy() const {
-    postgres::Session target = run_.at(sync::target(direction_)).open("start");
-    return sync::uncopied_tables(target) > 0;
+  // A run that was lost after the last of its rows has left the statistics to do.
+  void complete_copy() {
+    bool waits_for_rows = false;
+    bool waits_for_statistics = false;
+    {
+      postgres::Session target = run_.at(sync::target(direction_)).open("start");
+      waits_for_rows = copies_ && sync::uncopied_tables(target) > 0;
+      waits_for_statistics = sync::pieces_listed(target);
+    }
+    if (waits_for_rows) {
+      copy();
+    } else if (waits_for_statistics) {
+      analyze();
+    }
   }
 
   sync::CopyContext surroundings() const {
@@ -251,12 +258,6 @@ class Starter {
     stop_point("start-copied");
     analyze();
     changed("rows", sync::target(direction_), fmt::format("copied {} tables", report.tables));
-  }
-
-  // A run was lost after the last of its rows and before the statistics.
-  bool has_unanalyzed_copy() const {
-    postgres::Session target = run_.at(sync::target(direction_)).open("start");
-    return sync::pieces_listed(target);
   }
 
   // Where the service lives by now autovacuum has been there, and a refreshed view would lock.

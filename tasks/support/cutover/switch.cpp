@@ -184,10 +184,10 @@ class Switch {
       last = drain_->run();
       ++report_.drains;
     } while (last.keys > options_.small_drain || report_.drains < 2);
+    sync::prepare_closing(source_, tables_, options_.pause_budget / 2);
     drain_->prepare_finish(token_, options_.sequence_margin, 2 * options_.pause_budget);
     const bool yields = lower_deadlock_timeout(source_);
     require_quiet_source(source_, tables_, options_.pause_budget / 2, yields);
-    sync::prepare_closing(source_, tables_, options_.pause_budget / 2);
     stop_point("switch-drained");
     stop_.throw_if_requested();
   }

@@ -25,18 +25,22 @@ std::string switch_triggers_sql(const std::vector<SyncedTable>& tables, std::str
   return sql;
 }
 
+std::string limit_waits_sql(Duration lock_timeout) {
+  return fmt::format("SET LOCAL lock_timeout = {};\n",
+                     std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count());
+}
+
 // Locks every relation, then makes sure that we are still the owner. A batch can't look at a
 // result, so a lost ownership is made an error by dividing by the number of rows.
 std::string lock_sql(const std::vector<SyncedTable>& tables, std::string_view owner,
                      Duration lock_timeout) {
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
   const std::string list = fmt::format("{}", fmt::join(relation_names(tables), ", ONLY "));
   return fmt::format(
-      "SET LOCAL lock_timeout = {};\n"
-      "{}"
+      "{}{}"
       "SELECT name FROM crossover.migration WHERE owner_token = {} FOR UPDATE;\n"
       "SELECT 1 / count(*) FROM crossover.migration WHERE owner_token = {};\n",
-      millis, list.empty() ? "" : "LOCK TABLE ONLY " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
+      limit_waits_sql(lock_timeout),
+      list.empty() ? "" : "LOCK TABLE ONLY " + list + " IN SHARE ROW EXCLUSIVE MODE;\n",
       postgres::quote_literal(owner), postgres::quote_literal(owner));
 }
 
@@ -148,9 +152,8 @@ void open_gate_in_transaction(Session& session, const std::vector<SyncedTable>& 
 // found in the session's relation cache.
 void prepare_closing(Session& session, const std::vector<SyncedTable>& tables,
                      Duration lock_timeout) {
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(lock_timeout).count();
   postgres::Transaction transaction(session);
-  session.batch(fmt::format("SET LOCAL lock_timeout = {}", millis));
+  session.batch(limit_waits_sql(lock_timeout));
   session.query("SELECT count(pg_relation_size(to_regclass(r))) FROM unnest($1::text[]) r",
                 {text_array(relation_names(tables))});
   transaction.commit();

@@ -72,7 +72,7 @@ inline std::vector<std::string> kill_at_every_boundary(const Place& place, const
       REQUIRE(killed.signal == 9);
     }
     place.run(0, step.arguments);
-    CHECK(difference(undisturbed, structures(place.world)) == "");
+    CHECK(structure_changes(undisturbed, place.world) == std::vector<std::string>{});
     step.end(writers);
     CHECK(left_behind(place.world) == 0);
   }

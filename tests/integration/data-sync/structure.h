@@ -1,20 +1,19 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "fixtures/moments.h"
 #include "integration/data-sync/place.h"
+#include "sync/fingerprint.h"
 
 namespace crossover::test {
 
 /// Everything that Crossover has in a database but for the rows that change with each drain:
-/// triggers and their states, functions, relations, what is recorded of the tables.
-inline std::string structure(const sync::Database& database) {
+/// triggers and their states, functions, relations, what is recorded of the tables. A line each,
+/// with `mark` in front; no line is there twice.
+inline std::string structure(const sync::Database& database, const std::string& mark = "") {
   postgres::Session session = database.open("check");
   std::string sql = R"(
     SELECT format('trigger %s of %s: %s', tgname, tgrelid::regclass, tgenabled) AS line
@@ -40,45 +39,18 @@ inline std::string structure(const sync::Database& database) {
         " UNION ALL SELECT format('verification %s: %s of %s', direction, equal, tables) "
         "FROM crossover.verification";
   }
-  const postgres::Rows rows =
-      session.query("SELECT string_agg(line, E'\\n' ORDER BY line) FROM (" + sql + ") AS lines");
+  const postgres::Rows rows = session.query(
+      "SELECT string_agg($1 || line, E'\\n' ORDER BY line) FROM (" + sql + ") AS lines", {mark});
   return std::string(rows.text(0, 0));
 }
 
 inline std::string structures(const World& world) {
-  return structure(world.old_db) + "\n--- new ---\n" + structure(world.new_db);
+  return structure(world.old_db, "old: ") + "\n" + structure(world.new_db, "new: ");
 }
 
-/// The lines that only one of two structures has: "- " only the first, "+ " only the second.
-inline std::string difference(const std::string& first, const std::string& second) {
-  const auto lines = [](const std::string& text) {
-    std::vector<std::string> all;
-    std::string side;
-    std::istringstream stream(text);
-    for (std::string line; std::getline(stream, line);) {
-      if (line == "--- new ---") {
-        side = "new: ";
-      } else {
-        all.push_back(side + line);
-      }
-    }
-    std::sort(all.begin(), all.end());
-    return all;
-  };
-  const auto before = lines(first);
-  const auto after = lines(second);
-  std::string text;
-  const auto add = [&](const char* sign, const auto& from, const auto& without) {
-    std::vector<std::string> only;
-    std::set_difference(from.begin(), from.end(), without.begin(), without.end(),
-                        std::back_inserter(only));
-    for (const std::string& line : only) {
-      text += sign + line + '\n';
-    }
-  };
-  add("- ", before, after);
-  add("+ ", after, before);
-  return text;
+/// What has come ("+ ...") and gone ("- ...") since `before`, some lines of it.
+inline std::vector<std::string> structure_changes(const std::string& before, const World& world) {
+  return sync::schema_difference(before, structures(world), 20);
 }
 
 /// Sessions and advisory locks that a killed program has left, once the server has had a moment.

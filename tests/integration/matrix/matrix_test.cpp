@@ -66,9 +66,9 @@ TEST_CASE("whatever the two versions, a database under load moves, comes home an
   for (const Pair& pair : read_pairs(environment("CROSSOVER_TEST_PAIRS"))) {
     report.results[pair] = run(pair, servers);
     report.releases[pair.old_version] =
-        release_of(servers.at(sync::Side::old_side, pair.old_version));
+        release_of(servers.at(sync::Side::old_side, pair.old_version).server);
     report.releases[pair.new_version] =
-        release_of(servers.at(sync::Side::new_side, pair.new_version));
+        release_of(servers.at(sync::Side::new_side, pair.new_version).server);
   }
   if (const std::string file = environment("CROSSOVER_TEST_TABLE"); !file.empty()) {
     files::write_atomically(file, report.markdown(), 0644);

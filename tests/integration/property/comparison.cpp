@@ -6,6 +6,9 @@
 #include <map>
 #include <set>
 
+#include "postgres/quote.h"
+#include "sync/array.h"
+
 namespace crossover::test::property {
 namespace {
 
@@ -13,29 +16,39 @@ using postgres::Rows;
 using postgres::Session;
 using sync::Side;
 
-constexpr const char* relations_sql = R"(
+// Tables with their columns, which may stand in another order on the other side.
+constexpr const char* tables_sql = R"(
+  SELECT format('%I.%I', n.nspname, c.relname),
+         (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C")
+          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_class rc ON c.relispartition AND rc.oid = pg_partition_root(c.oid)
+  WHERE c.relkind IN ('r', 'p') AND n.nspname IN ('public', 'Other Schema')
+    AND format('%s.%s', n.nspname, coalesce(rc.relname, c.relname)) <> ALL ($1::text[])
+  ORDER BY 1)";
+
+constexpr const char* sequences_sql = R"(
   SELECT format('%I.%I', n.nspname, c.relname)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN (%KINDS%) AND n.nspname IN ('public', 'Other Schema') ORDER BY 1)";
+  WHERE c.relkind = 'S' AND n.nspname IN ('public', 'Other Schema') ORDER BY 1)";
 
-std::vector<std::string> relations(Session& session, std::string_view kinds) {
-  std::string sql = relations_sql;
-  sql.replace(sql.find("%KINDS%"), 7, kinds);
-  const Rows rows = session.query(sql);
-  std::vector<std::string> names;
+std::map<std::string, std::string> rows_of(Session& session,
+                                           const std::vector<std::string>& skipped) {
+  const Rows rows = session.query(tables_sql, {sync::text_array(skipped)});
+  std::map<std::string, std::string> found;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    names.emplace_back(rows.text(i, 0));
+    found.emplace(rows.text(i, 0), fmt::format("ROW({})::text", rows.text(i, 1)));
   }
-  return names;
+  return found;
 }
 
-std::map<std::string, std::string> digests(Session& session) {
+std::map<std::string, std::string> digests(Session& session,
+                                           const std::map<std::string, std::string>& tables) {
   std::string sql;
-  for (const std::string& name : relations(session, "'r', 'p'")) {
+  for (const auto& [name, row] : tables) {
     sql += fmt::format(
-        "{}SELECT {}, coalesce(md5(string_agg(crossover_row::text, E'\\n' ORDER BY "
-        "crossover_row::text COLLATE \"C\")), '') FROM {} AS crossover_row",
-        sql.empty() ? "" : " UNION ALL ", postgres::quote_literal(name), name);
+        "{}SELECT {}, coalesce(md5(string_agg({}, E'\\n' ORDER BY {} COLLATE \"C\")), '') FROM {}",
+        sql.empty() ? "" : " UNION ALL ", postgres::quote_literal(name), row, row, name);
   }
   const Rows rows = session.query(sql);
   std::map<std::string, std::string> found;
@@ -45,9 +58,9 @@ std::map<std::string, std::string> digests(Session& session) {
   return found;
 }
 
-std::multiset<std::string> lines(Session& session, const std::string& name) {
-  const Rows rows = session.query(
-      fmt::format("SELECT left(crossover_row::text, 300) FROM {} AS crossover_row", name));
+std::multiset<std::string> lines(Session& session, const std::string& name,
+                                 const std::string& row) {
+  const Rows rows = session.query(fmt::format("SELECT left({}, 300) FROM {}", row, name));
   std::multiset<std::string> found;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     found.emplace(rows.text(i, 0));
@@ -55,9 +68,10 @@ std::multiset<std::string> lines(Session& session, const std::string& name) {
   return found;
 }
 
-std::string difference(Session& left, Session& right, const std::string& name) {
-  const auto in_old = lines(left, name);
-  const auto in_new = lines(right, name);
+std::string difference(Session& left, Session& right, const std::string& name,
+                       const std::string& row) {
+  const auto in_old = lines(left, name, row);
+  const auto in_new = lines(right, name, row);
   std::vector<std::string> only_old;
   std::vector<std::string> only_new;
   std::set_difference(in_old.begin(), in_old.end(), in_new.begin(), in_new.end(),
@@ -95,43 +109,52 @@ std::int64_t least_value(const Rows& definition, std::int64_t last, std::int64_t
 
 }  // namespace
 
-std::string compare_rows(Site& site) {
-  Session left = site.server(Side::old_side).connect(site.database());
-  Session right = site.server(Side::new_side).connect(site.database());
-  const auto in_old = digests(left);
-  const auto in_new = digests(right);
+std::string compare_rows(Site& site, const std::vector<std::string>& skipped) {
+  Session& left = site.look(Side::old_side);
+  Session& right = site.look(Side::new_side);
+  const auto tables = rows_of(left, skipped);
+  const auto in_old = digests(left, tables);
+  const auto in_new = digests(right, rows_of(right, skipped));
   std::string text;
   for (const auto& [name, digest] : in_old) {
     const auto other = in_new.find(name);
     if (other == in_new.end()) {
       text += name + " is in the old database only\n";
     } else if (other->second != digest) {
-      text += difference(left, right, name);
+      text += difference(left, right, name, tables.at(name));
     }
   }
   return text;
 }
 
+std::string digest(Session& session, const std::string& table) {
+  return std::string(session
+                         .query(fmt::format("SELECT coalesce(md5(string_agg(t::text, E'\\n' ORDER "
+                                            "BY t::text COLLATE \"C\")), '') FROM {} AS t",
+                                            table))
+                         .text(0, 0));
+}
+
 std::string compare_acknowledged(Site& site, const std::vector<Acknowledged>& acknowledged) {
   std::string text;
   for (const Side side : {Side::old_side, Side::new_side}) {
-    Session session = site.server(side).connect(site.database());
+    Session& session = site.look(side);
+    const auto results =
+        session.pipeline({{"SELECT id, value FROM public.counter ORDER BY id", {}},
+                          {"SELECT writer, token FROM public.token ORDER BY 1, 2", {}}});
+    std::map<std::size_t, std::vector<int>> tokens;
+    for (std::size_t row = 0; row < results[1].size(); ++row) {
+      tokens[static_cast<std::size_t>(results[1].int64(row, 0))].push_back(
+          static_cast<int>(results[1].int64(row, 1)));
+    }
     for (std::size_t i = 0; i < acknowledged.size(); ++i) {
-      const std::string id = std::to_string(i);
-      const auto counter =
-          session.query("SELECT value FROM public.counter WHERE id = $1::int", {id}).int64(0, 0);
+      const auto counter = results[0].int64(i, 1);
       if (counter != acknowledged[i].counter) {
         text += fmt::format("counter {} in {} is {}, acknowledged {}\n", i, name(side), counter,
                             acknowledged[i].counter);
       }
-      const Rows rows =
-          session.query("SELECT token FROM public.token WHERE writer = $1::int ORDER BY 1", {id});
-      std::vector<int> tokens;
-      for (std::size_t row = 0; row < rows.size(); ++row) {
-        tokens.push_back(static_cast<int>(rows.int64(row, 0)));
-      }
-      if (tokens != acknowledged[i].tokens) {
-        text += fmt::format("writer {} has {} tokens in {}, acknowledged {}\n", i, tokens.size(),
+      if (tokens[i] != acknowledged[i].tokens) {
+        text += fmt::format("writer {} has {} tokens in {}, acknowledged {}\n", i, tokens[i].size(),
                             name(side), acknowledged[i].tokens.size());
       }
     }
@@ -140,10 +163,12 @@ std::string compare_acknowledged(Site& site, const std::vector<Acknowledged>& ac
 }
 
 std::string compare_sequences(Site& site, Side live, std::int64_t steps) {
-  Session left = site.server(sync::other(live)).connect(site.database());
-  Session here = site.server(live).connect(site.database());
+  Session& left = site.look(sync::other(live));
+  Session& here = site.look(live);
   std::string text;
-  for (const std::string& name : relations(here, "'S'")) {
+  const Rows names = here.query(sequences_sql);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string name(names.text(i, 0));
     const Rows definition = here.query(
         "SELECT seqincrement, seqcycle, seqmin, seqmax FROM pg_sequence WHERE seqrelid = "
         "$1::regclass",

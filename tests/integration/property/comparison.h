@@ -8,9 +8,12 @@
 
 namespace crossover::test::property {
 
-/// What differs between the two databases, by plain SQL: every relation's rows as sorted text.
-/// Empty when nothing does.
-std::string compare_rows(Site& site);
+/// What differs between the two databases, by plain SQL: every relation's rows as sorted text, but
+/// for those of `skipped` ("schema.table", unquoted). Empty when nothing does.
+std::string compare_rows(Site& site, const std::vector<std::string>& skipped);
+
+/// All rows of one table, by its quoted name.
+std::string digest(postgres::Session& session, const std::string& table);
 
 /// Whether each side holds exactly what the writers were told; empty when it does.
 std::string compare_acknowledged(Site& site, const std::vector<Acknowledged>& acknowledged);

@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <optional>
-#include <thread>
+#include <set>
 
 #include "base/error.h"
 #include "base/retry.h"
+#include "integration/property/application.h"
 #include "integration/property/comparison.h"
-#include "integration/property/writers.h"
+#include "integration/property/nuisance.h"
+#include "postgres/sqlstate.h"
+#include "sync/capture.h"
 #include "sync/catalogue.h"
 #include "sync/compare.h"
 #include "sync/copy.h"
@@ -37,62 +39,25 @@ void expect_nothing(const std::string& what, std::string_view when) {
   }
 }
 
-/// Ends our own sessions at a moment of the step that runs meanwhile.
-class Nuisance {
- public:
-  Nuisance(Site& site, const Fault& fault, Side source) {
-    if (fault.where == Fault::Where::nowhere) {
-      return;
-    }
-    for (const Side side : {source, sync::other(source)}) {
-      const bool at_source = side == source;
-      if (fault.where == Fault::Where::both || (fault.where == Fault::Where::source) == at_source) {
-        sessions_.push_back(site.server(side).connect(site.database()));
-      }
-    }
-    thread_ = std::thread([this, fault] {
-      std::this_thread::sleep_for(std::chrono::microseconds(fault.after_microseconds));
-      for (postgres::Session& session : sessions_) {
-        session.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
-            "current_database() AND application_name LIKE 'crossover test %'");
-      }
-    });
-  }
-  ~Nuisance() { wait(); }
-  Nuisance(const Nuisance&) = delete;
-  Nuisance& operator=(const Nuisance&) = delete;
-
-  bool armed() const { return !sessions_.empty(); }
-  void wait() {
-    if (thread_.joinable()) {
-      thread_.join();
-    }
-  }
-
- private:
-  std::vector<postgres::Session> sessions_;
-  std::thread thread_;
-};
-
-/// What the end of a session looks like to the step that used it.
-bool is_broken_session(const Error& error) {
-  return error.sqlstate().starts_with("08") || error.sqlstate().starts_with("57P") ||
-         error.kind() == ErrorKind::cancelled;
-}
-
 class Journey {
  public:
   Journey(const Case& what, Site& site)
       : case_(what),
         site_(site),
         databases_(site.databases()),
-        writers_(what.writers, site.database(), what.pause) {}
+        application_(what, site),
+        writers_(application_.writers()) {}
 
   void run() {
     prepare();
-    attempt(case_.install_fault, [this] { install(Direction::forward); });
-    attempt(case_.copy_fault, [this] { copy(); });
+    for (const Step& step : case_.before_install) {
+      perform(step);
+    }
+    attempt("the installation", case_.install_fault, [this] { install(Direction::forward); });
+    for (const Step& step : case_.before_copy) {
+      perform(step);
+    }
+    attempt("the copy", case_.copy_fault, [this] { copy(); });
     for (const Step& step : case_.steps) {
       perform(step);
       expect_nothing(writers_.failure(), "a writer failed");
@@ -101,20 +66,12 @@ class Journey {
   }
 
   /// Transactions that were counted and acknowledged until the databases were last compared.
-  std::uint64_t acknowledged() const { return acknowledged_; }
+  std::uint64_t acknowledged() const { return application_.acknowledged(); }
+  const std::set<std::string>& met() const { return met_; }
 
  private:
   void prepare() {
-    postgres::Session session = connect_application(site_.server(Side::old_side), site_.database());
-    for (const Operation& operation : case_.fill) {
-      try {
-        session.batch(operation.sql);
-      } catch (const Error& error) {
-        if (!error.sqlstate().starts_with("23")) {
-          throw;
-        }
-      }
-    }
+    application_.fill();
     writers_.release(site_.server(Side::old_side));
     preflight();
   }
@@ -125,7 +82,11 @@ class Journey {
     const std::vector<std::string> schemas = {"public", "Other Schema"};
     const sync::Catalogue before = sync::read_catalogue(old_side, schemas);
     sync::Findings findings;
-    tables_ = sync::select_tables(before, config::Sync{}, "", findings);
+    config::Sync settings;
+    for (const std::string& name : application_.skipped()) {
+      settings.tables[name].policy = sync::Policy::skip;
+    }
+    tables_ = sync::select_tables(before, settings, "", findings);
     sync::Catalogue after = sync::read_catalogue(new_side, schemas);
     sync::match_spelling(old_side, before, new_side, after);
     for (const sync::Finding& finding : sync::compare_structure(before, after, tables_)) {
@@ -142,8 +103,9 @@ class Journey {
   Direction direction() const { return sync::direction_to(sync::other(live_)); }
 
   /// A step, and once more when its sessions were ended under it, as whoever ran the task would.
-  void attempt(const Fault& fault, const std::function<void()>& body) {
-    Nuisance nuisance(site_, fault, live_);
+  void attempt(std::string_view step, const Fault& fault, const std::function<void()>& body) {
+    Nuisance nuisance(site_, fault, live_, tables_);
+    met_.insert(fmt::format("{}{}", step, application_.open_transaction()));
     for (int left = 3;; --left) {
       try {
         body();
@@ -151,7 +113,10 @@ class Journey {
       } catch (const Error& error) {
         drain_.reset();
         nuisance.wait();
-        const bool broken = nuisance.armed() && is_broken_session(error);
+        const bool broken = nuisance.explains(error);
+        if (broken) {
+          met_.insert(fmt::format("{} fails when {}", step, fault.text()));
+        }
         // A drain that reads tables which a TRUNCATE locks in another order may be the victim.
         if (left == 0 || !(broken || error.sqlstate() == "40P01")) {
           throw;
@@ -228,33 +193,36 @@ class Journey {
         expect_nothing(writers_.wait_for_round(std::chrono::seconds(60)), "a round");
         break;
       case Step::Kind::drain:
-        attempt(step.fault, [&] {
+        attempt("a drain", step.fault, [&] {
           for (int i = 0; i <= step.often; ++i) {
             drain().run();
           }
         });
         break;
       case Step::Kind::verify:
-        attempt(step.fault, [&] { verify(); });
+        verify(step.fault);
         break;
       case Step::Kind::purge:
-        attempt(step.fault, [&] {
+        attempt("a purge", step.fault, [&] {
           drain().run();
           drain().run();
           drain().purge(Duration(0), clock_);
         });
         break;
       case Step::Kind::hold:
-        hold(step.early);
+        application_.hold(live_, step.early);
         break;
       case Step::Kind::settle:
-        settle();
+        application_.settle();
         break;
       case Step::Kind::reverse:
-        attempt(step.fault, [&] { prepare_reverse(); });
+        attempt("capture on the new side", step.fault, [&] { prepare_reverse(); });
         break;
       case Step::Kind::move:
         move(step);
+        break;
+      case Step::Kind::change:
+        change(static_cast<std::size_t>(step.often));
         break;
     }
   }
@@ -264,10 +232,16 @@ class Journey {
     reversible_ = true;
   }
 
-  // Only at a point where no TRUNCATE can come between the snapshots, which it ignores.
-  void verify() {
-    settle();  // writers may be waiting for it
+  // Only at a point where no TRUNCATE can come between the snapshots, which it ignores. Writers
+  // park before the fault: one that waits for a server which is stopped would wait for us.
+  void verify(const Fault& fault) {
+    application_.settle();  // writers may be waiting for it
     writers_.park();
+    attempt("a verification", fault, [this] { compare_tables(); });
+    writers_.release(site_.server(live_));
+  }
+
+  void compare_tables() {
     drain().run_keeping_snapshot();
     postgres::Session target = open(sync::other(live_));
     for (const sync::SyncedTable& table : tables_) {
@@ -279,56 +253,66 @@ class Journey {
                                   result.target_rows));
       }
     }
-    writers_.release(site_.server(live_));
   }
 
-  void hold(bool writes) {
-    if (held_ || case_.held.empty()) {
+  /// A column comes, or a partition goes, and that again is undone.
+  void change(std::size_t which) {
+    application_.settle();
+    const Table& table = case_.schema.tables[which % case_.schema.tables.size()];
+    if (table.skipped) {
       return;
     }
-    if (!holder_) {
-      holder_.emplace(holder_number, connect_application(site_.server(live_), site_.database()));
+    if (table.attached.name.empty()) {
+      alter(fmt::format("ALTER TABLE {} ADD COLUMN added int", table.name));
+      expect_refused_change();
+      alter(fmt::format("ALTER TABLE {} DROP COLUMN added", table.name));
     } else {
-      holder_->connect(connect_application(site_.server(live_), site_.database()));
-    }
-    held_ = &case_.held[next_held_++ % case_.held.size()];
-    has_written_ = false;
-    holder_->begin(*held_);
-    if (writes) {
-      write_held();
-    }
-  }
-
-  void write_held() {
-    has_written_ = true;
-    if (holder_->perform(*held_) != Writer::Outcome::acknowledged) {
-      held_ = nullptr;
+      writers_.park();  // what they write meanwhile may belong to no partition
+      alter(fmt::format("ALTER TABLE {} DETACH PARTITION {}", table.name, table.attached.name));
+      expect_refused_change();
+      alter(fmt::format("ALTER TABLE {} ATTACH PARTITION {} {}", table.name, table.attached.name,
+                        table.attached.bounds));
+      writers_.release(site_.server(live_));
     }
   }
 
-  void settle() {
-    if (held_ && !has_written_) {
-      write_held();
-    }
-    if (held_) {
-      holder_->end(*held_);
-      held_ = nullptr;
-    }
+  void alter(const std::string& sql) {
+    postgres::Session& session = site_.look(live_);
+    session.batch("SET lock_timeout = '50ms'");
+    retry(clock_, stop_, patience, postgres::is_lock_conflict, [&] { session.batch(sql); });
+    session.batch("SET lock_timeout = DEFAULT");
+  }
+
+  void expect_refused_change() {
+    attempt("a drain after a change of the schema", {}, [&] {
+      try {
+        drain().run();
+      } catch (const Error& error) {
+        if (error.message().find("its schema has changed: ") == std::string::npos) {
+          throw;
+        }
+        drain_.reset();
+        return;
+      }
+      throw Failure("a drain has not noticed that the schema had changed");
+    });
   }
 
   void move(const Step& step) {
-    settle();
+    application_.settle();
     if (!reversible_) {
       prepare_reverse();
     }
     const Side to = sync::other(live_);
     bool gives_back = step.early;
-    attempt(step.fault, [&] { move_once(to, gives_back); });
+    attempt(to == Side::new_side ? "a switch" : "a rollback", step.fault,
+            [&] { move_once(to, gives_back); });
     live_ = to;
     drain_.reset();
     writers_.park();
     expect_nothing(writers_.failure(), "a writer failed");
-    expect_equal("after the move");
+    expect_nothing(application_.differences(), "after the move");
+    expect_nothing(application_.touched_skipped(), "after the move");
     expect_nothing(compare_sequences(site_, live_, case_.sequences_ahead), "after the move");
     writers_.release(site_.server(live_));
   }
@@ -350,65 +334,44 @@ class Journey {
     drain().run();
     drain().prepare_finish(owner_, sequence_margin, std::chrono::seconds(60));
     postgres::Session source = open(live_);
-    retry(
-        clock_, stop_,
-        RetryPolicy{.budget = std::chrono::seconds(60),
-                    .first_pause = std::chrono::milliseconds(5),
-                    .longest_pause = std::chrono::milliseconds(50)},
-        [](const Error& error) {
-          return error.sqlstate() == "55P03" || error.sqlstate() == "40P01";
-        },
-        [&] { sync::close_gate(source, tables_, owner_, std::chrono::milliseconds(200)); });
+    retry(clock_, stop_, patience, postgres::is_lock_conflict,
+          [&] { sync::close_gate(source, tables_, owner_, std::chrono::milliseconds(200)); });
     drain().finish([](std::string_view) {}, [] {});
   }
 
-  void expect_equal(std::string_view when) {
-    std::vector<Acknowledged> acknowledged = writers_.acknowledged();
-    acknowledged.resize(holder_number);
-    acknowledged.push_back(holder_ ? holder_->acknowledged() : Acknowledged{});
-    acknowledged_ = 0;
-    for (const Acknowledged& one : acknowledged) {
-      acknowledged_ += one.tokens.size();
-    }
-    expect_nothing(compare_rows(site_) + compare_acknowledged(site_, acknowledged), when);
-  }
-
   void finish() {
-    settle();
+    application_.settle();
     writers_.park();
     expect_nothing(writers_.failure(), "a writer failed");
     drain().run();
-    expect_equal("at the end");
-    postgres::Session live = open(live_);
-    postgres::Session other = open(sync::other(live_));
-    if (sync::gate_state(live) != sync::GateState::open ||
-        sync::gate_state(other) != sync::GateState::closed) {
+    expect_nothing(application_.differences(), "at the end");
+    if (sync::gate_state(site_.look(live_)) != sync::GateState::open ||
+        sync::gate_state(site_.look(sync::other(live_))) != sync::GateState::closed) {
       throw Failure("at the end the gates are not as they should be");
     }
   }
 
-  static constexpr int holder_number = 9;
   static constexpr std::int64_t sequence_margin = 100;
+  static constexpr RetryPolicy patience{.budget = std::chrono::seconds(60),
+                                        .first_pause = std::chrono::milliseconds(5),
+                                        .longest_pause = std::chrono::milliseconds(50)};
 
   const Case& case_;
   Site& site_;
   const sync::Databases& databases_;
-  Writers writers_;
+  Application application_;
+  Writers& writers_;
   SystemClock clock_;
   StopRequest stop_;
   NoLog log_;
   NoProgress progress_;
   Secret token_{sync::new_token()};
   std::string owner_;
+  std::set<std::string> met_;
   std::vector<sync::SyncedTable> tables_;
   Side live_ = Side::old_side;
   bool reversible_ = false;
   std::optional<sync::Drain> drain_;
-  std::optional<Writer> holder_;
-  const Work* held_ = nullptr;
-  bool has_written_ = false;
-  std::size_t next_held_ = 0;
-  std::uint64_t acknowledged_ = 0;
 };
 
 }  // namespace
@@ -417,11 +380,13 @@ Outcome run_case(const Case& what, Servers& servers) {
   Outcome outcome;
   try {
     Site site(servers.at(Side::old_side, what.old_version),
-              servers.at(Side::new_side, what.new_version), fmt::format("case {}", what.seed));
+              servers.at(Side::new_side, what.new_version), fmt::format("case {}", what.seed),
+              what.has([](const Fault& fault) { return fault.what == Fault::What::cut; }));
     site.create(what.schema);
     Journey journey(what, site);
     journey.run();
     outcome.acknowledged = journey.acknowledged();
+    outcome.met = journey.met();
   } catch (const Error& error) {
     outcome.failure = fmt::format("{} [{}]", error.text(), error.sqlstate());
   } catch (const std::exception& error) {

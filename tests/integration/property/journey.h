@@ -1,20 +1,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "integration/property/fault.h"
 #include "integration/property/site.h"
 #include "integration/property/workload.h"
 
 namespace crossover::test::property {
-
-/// What breaks Crossover's own sessions in the middle of a step.
-struct Fault {
-  enum class Where { nowhere, source, target, both };
-  Where where = Where::nowhere;
-  int after_microseconds = 0;
-};
 
 /// One step of a migration.
 struct Step {
@@ -28,6 +25,7 @@ struct Step {
     settle,   ///< and ends
     reverse,  ///< capture on the new side
     move,     ///< the service goes to the other side
+    change,   ///< of the live schema, which a drain refuses, and back again
   };
   Kind kind = Kind::work;
   int often = 0;
@@ -42,9 +40,12 @@ struct Case {
   int new_version = 17;
   Schema schema;
   std::vector<Operation> fill;
+  std::vector<Operation> kept;  ///< what skipped tables hold on the new side
   std::vector<std::vector<Work>> writers;
   Duration pause{};        ///< of each writer between two transactions
   std::vector<Work> held;  ///< the transactions of `hold` in turn
+  std::vector<Step> before_install;
+  std::vector<Step> before_copy;
   unsigned copy_workers = 1;
   std::uint64_t pages_per_range = 1;
   Fault install_fault;
@@ -56,7 +57,11 @@ struct Case {
 
   /// For people: the schema and what is done.
   std::string text() const;
+  /// Whether a fault for which `is` holds befalls it.
+  bool has(const std::function<bool(const Fault&)>& is) const;
 };
+
+std::string_view name(Step::Kind kind);
 
 /// `versions` are those that the fixtures have.
 Case draw_case(std::uint64_t seed, const std::vector<int>& versions);
@@ -64,6 +69,8 @@ Case draw_case(std::uint64_t seed, const std::vector<int>& versions);
 struct Outcome {
   std::string failure;             ///< what went wrong, empty when nothing did
   std::uint64_t acknowledged = 0;  ///< counted transactions that were told to have been committed
+  /// What it met that the case alone does not tell: the moments of faults and of open transactions.
+  std::set<std::string> met{};
 };
 
 Outcome run_case(const Case& what, Servers& servers);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "integration/property/workload.h"
 #include "postgres/quote.h"
@@ -22,6 +23,11 @@ std::vector<const Column*> writable(const Table& table, bool with_key) {
     }
   }
   return found;
+}
+
+/// What a statement names: the table, or now and then its view.
+const std::string& target(Random& random, const Table& table) {
+  return !table.view.empty() && random.chance(50) ? table.view : table.name;
 }
 
 std::string where_key(Random& random, const Table& table) {
@@ -88,6 +94,7 @@ Operation upsert(Random& random, const Table& table) {
   operation.sql += table.key.empty() || set.empty() || random.chance(50)
                        ? " ON CONFLICT DO NOTHING"
                        : fmt::format(" ON CONFLICT ({}) DO UPDATE SET {}", key_names(table), set);
+  operation.what = "upsert";
   return operation;
 }
 
@@ -103,9 +110,11 @@ Operation change_key(Random& random, const Table& table) {
   if (columns.empty()) {
     return upsert(random, table);
   }
+  const std::string set = assignments(random, columns, 2);
   return {.table = table.name,
-          .sql = fmt::format("UPDATE {} SET {} WHERE {}", table.name,
-                             assignments(random, columns, 2), where_key(random, table))};
+          .sql = fmt::format("UPDATE {} SET {} WHERE {}", target(random, table), set,
+                             where_key(random, table)),
+          .what = "key update"};
 }
 
 // Two rows take each other's unique value, which a deferrable constraint allows in one statement.
@@ -116,7 +125,8 @@ Operation swap(Random& random, const Table& table) {
   return {.table = table.name,
           .sql = fmt::format("UPDATE {0} SET {1} = CASE {1} WHEN {2} THEN {3} ELSE {2} END "
                              "WHERE {1} IN ({2}, {3})",
-                             table.name, quote_identifier(column.name), a, b)};
+                             table.name, quote_identifier(column.name), a, b),
+          .what = "unique swap"};
 }
 
 Operation update(Random& random, const Table& table) {
@@ -124,15 +134,19 @@ Operation update(Random& random, const Table& table) {
   if (set.empty()) {
     return change_key(random, table);
   }
-  const std::string where = random.chance(4) ? "true" : where_key(random, table);
+  const bool all = random.chance(4);
+  const std::string where = all ? "true" : where_key(random, table);
   return {.table = table.name,
-          .sql = fmt::format("UPDATE {} SET {} WHERE {}", table.name, set, where)};
+          .sql = fmt::format("UPDATE {} SET {} WHERE {}", target(random, table), set, where),
+          .what = all ? "update of all rows" : "update"};
 }
 
 Operation remove(Random& random, const Table& table) {
+  const bool all = random.chance(4);
+  const std::string where = all ? "true" : where_key(random, table);
   return {.table = table.name,
-          .sql = fmt::format("DELETE FROM {} WHERE {}", table.name,
-                             random.chance(4) ? "true" : where_key(random, table))};
+          .sql = fmt::format("DELETE FROM {} WHERE {}", target(random, table), where),
+          .what = all ? "delete of all rows" : "delete"};
 }
 
 // What names a partition fires that one's triggers, not those of the whole table.
@@ -142,22 +156,34 @@ Operation write_partition(Random& random, const Table& table) {
   const std::string set = assignments(random, writable(table, false), 2);
   if (set.empty() || random.chance(50)) {
     return {.table = table.name,
-            .sql = fmt::format("DELETE FROM {} WHERE part >= {}", partition, part)};
+            .sql = fmt::format("DELETE FROM {} WHERE part >= {}", partition, part),
+            .what = "delete in a partition by its name"};
   }
   return {.table = table.name,
-          .sql = fmt::format("UPDATE {} SET {} WHERE part >= {}", partition, set, part)};
+          .sql = fmt::format("UPDATE {} SET {} WHERE part >= {}", partition, set, part),
+          .what = "update of a partition by its name"};
 }
 
-Operation truncate(Random& random, const Table& table) {
+Operation truncate(Random& random, const Schema& schema, const Table& table) {
   const std::string& what =
       !table.partitions.empty() && random.chance(50) ? random.pick(table.partitions) : table.name;
-  return {.table = table.name, .sql = fmt::format("TRUNCATE {} CASCADE", what)};
+  const Table& also = random.pick(schema.tables);
+  if (also.name == table.name || random.chance(60)) {
+    return {.table = table.name,
+            .sql = fmt::format("TRUNCATE {} CASCADE", what),
+            .what = what == table.name ? "truncate" : "truncate of a partition"};
+  }
+  return {.table = table.name,
+          .sql = fmt::format("TRUNCATE {}, {} CASCADE", what, also.name),
+          .what = "truncate of several tables",
+          .also = also.name};
 }
 
 Operation move_between_partitions(Random& random, const Table& table) {
   return {.table = table.name,
           .sql = fmt::format("UPDATE {} SET part = {} WHERE part = {}", table.name,
-                             random.below(40), random.below(40))};
+                             random.below(40), random.below(40)),
+          .what = "row movement"};
 }
 
 // A row is deleted and comes back changed, in one statement.
@@ -169,20 +195,40 @@ Operation replace(Random& random, const Table& table) {
   return {.table = table.name,
           .sql = fmt::format("WITH gone AS (DELETE FROM {0} WHERE {1} RETURNING {2}) "
                              "INSERT INTO {0} ({2}) SELECT {2} FROM gone",
-                             table.name, where_key(random, table), column_names(columns))};
+                             table.name, where_key(random, table), column_names(columns)),
+          .what = "delete and insert in one statement"};
 }
 
-Operation draw_operation(Random& random, const Schema& schema) {
-  if (!schema.sequences.empty() && random.chance(5)) {
-    const std::string& definition = random.pick(schema.sequences);
-    const std::string name = definition.substr(0, definition.rfind('"') + 1);
-    return {.table = {},
-            .sql = fmt::format("SELECT nextval({}::regclass)", postgres::quote_literal(name))};
+// Insert, update and delete in one statement.
+Operation merge(Random& random, const Table& table) {
+  const auto columns = writable(table, true);
+  const std::string set = assignments(random, writable(table, false), 2);
+  if (columns.empty() || set.empty()) {
+    return upsert(random, table);
   }
-  const Table& table = random.pick(schema.tables);
+  return {.table = table.name,
+          .sql = fmt::format("MERGE INTO {} USING (SELECT 1) AS one ON {} WHEN MATCHED AND "
+                             "random() < 0.3 THEN DELETE WHEN MATCHED THEN UPDATE SET {} "
+                             "WHEN NOT MATCHED THEN INSERT ({}) VALUES {}",
+                             table.name, where_key(random, table), set, column_names(columns),
+                             values_row(random, columns)),
+          .what = "merge"};
+}
+
+Operation lock_rows(Random& random, const Table& table) {
+  static const std::vector<std::string> strengths = {"UPDATE", "NO KEY UPDATE", "SHARE",
+                                                     "KEY SHARE"};
+  return {.table = table.name,
+          .sql = fmt::format("SELECT FROM {} WHERE {} FOR {}", table.name, where_key(random, table),
+                             random.pick(strengths)),
+          .what = "row locks"};
+}
+
+// What only a part of all tables allows; nothing where this one does not.
+std::optional<Operation> draw_special(Random& random, const Schema& schema, const Table& table) {
   const int kind = random.below(1000);
   if (kind < 8) {
-    return truncate(random, table);
+    return truncate(random, schema, table);
   }
   if (kind < 100 && table.unique >= 0) {
     return swap(random, table);
@@ -193,19 +239,41 @@ Operation draw_operation(Random& random, const Schema& schema) {
   if (kind < 150 && !table.partitions.empty()) {
     return move_between_partitions(random, table);
   }
-  if (kind < 400) {
+  if (kind < 170) {
+    return lock_rows(random, table);
+  }
+  if (kind < 210 && schema.since >= 15 && !table.key.empty()) {
+    return merge(random, table);
+  }
+  return std::nullopt;
+}
+
+Operation draw_operation(Random& random, const Schema& schema) {
+  if (!schema.sequences.empty() && random.chance(5)) {
+    const std::string& definition = random.pick(schema.sequences);
+    const std::string name = definition.substr(0, definition.rfind('"') + 1);
+    return {.table = {},
+            .sql = fmt::format("SELECT nextval({}::regclass)", postgres::quote_literal(name)),
+            .what = "nextval alone"};
+  }
+  const Table& table = random.pick(schema.tables);
+  if (std::optional<Operation> special = draw_special(random, schema, table)) {
+    return *std::move(special);
+  }
+  const int kind = random.below(850);
+  if (kind < 250) {
     return draw_insert(random, table, 4);
   }
-  if (kind < 550) {
+  if (kind < 400) {
     return upsert(random, table);
   }
-  if (kind < 720) {
+  if (kind < 570) {
     return update(random, table);
   }
-  if (kind < 820 && !table.key.empty()) {
+  if (kind < 670 && !table.key.empty()) {
     return change_key(random, table);
   }
-  return kind < 860 ? replace(random, table) : remove(random, table);
+  return kind < 710 ? replace(random, table) : remove(random, table);
 }
 
 }  // namespace
@@ -213,15 +281,18 @@ Operation draw_operation(Random& random, const Schema& schema) {
 Operation draw_insert(Random& random, const Table& table, int most_rows) {
   const auto columns = writable(table, true);
   if (columns.empty()) {
-    return {.table = table.name, .sql = fmt::format("INSERT INTO {} DEFAULT VALUES", table.name)};
+    return {.table = table.name,
+            .sql = fmt::format("INSERT INTO {} DEFAULT VALUES", table.name),
+            .what = "insert"};
   }
   std::string rows;
   for (int i = random.between(1, most_rows); i > 0; --i) {
     rows += (rows.empty() ? "" : ", ") + values_row(random, columns);
   }
-  return {
-      .table = table.name,
-      .sql = fmt::format("INSERT INTO {} ({}) VALUES {}", table.name, column_names(columns), rows)};
+  return {.table = table.name,
+          .sql = fmt::format("INSERT INTO {} ({}) VALUES {}", target(random, table),
+                             column_names(columns), rows),
+          .what = "insert"};
 }
 
 Work draw_work(Random& random, const Schema& schema) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "postgres/quote.h"
 
 namespace crossover::test::property {
@@ -74,14 +77,30 @@ std::string Column::draw_existing(Random& random) const {
   }
 }
 
-std::string Table::create_sql() const {
+std::string Table::schema_name() const {
+  return schema.starts_with('"') ? schema.substr(1, schema.size() - 2) : schema;
+}
+
+std::string Table::columns_sql(const std::vector<std::size_t>& order) const {
   std::string body;
-  for (const Column& column : columns) {
+  for (const std::size_t position : order) {
+    const Column& column = columns[position];
     body += fmt::format("{}\n  {} {}{}{}", body.empty() ? "" : ",", quote_identifier(column.name),
                         column.type->sql,
                         column.type->collation.empty() ? "" : " COLLATE " + column.type->collation,
                         column.rest.empty() ? "" : " " + column.rest);
   }
+  return body;
+}
+
+std::string Table::create_sql(sync::Side side) const {
+  std::vector<std::size_t> order(columns.size());
+  std::iota(order.begin(), order.end(), 0U);
+  if (side == sync::Side::new_side && !new_order.empty()) {
+    order = new_order;
+  }
+  const bool loses = lost_column && side == sync::Side::old_side;
+  std::string body = (loses ? "\n  lost text," : "") + columns_sql(order);
   for (const std::string& constraint : constraints) {
     body += ",\n  " + constraint;
   }
@@ -90,6 +109,14 @@ std::string Table::create_sql() const {
     sql += statement + ";\n";
   }
   sql += fmt::format("CREATE {}TABLE {} ({}){};\n", persistence, name, body, partition_by);
+  if (loses) {
+    sql += fmt::format("ALTER TABLE {} DROP COLUMN lost;\n", name);
+  }
+  if (!attached.name.empty()) {
+    std::reverse(order.begin(), order.end());
+    sql += fmt::format("CREATE TABLE {0} ({1});\nALTER TABLE {2} ATTACH PARTITION {0} {3};\n",
+                       attached.name, columns_sql(order), name, attached.bounds);
+  }
   for (const std::string& statement : later) {
     sql += statement + ";\n";
   }
@@ -106,16 +133,33 @@ std::string Table::references_sql() const {
   return sql;
 }
 
-std::string Schema::sql() const {
+std::string Table::surroundings_sql() const {
+  std::string sql;
+  if (!view.empty()) {
+    sql += fmt::format("CREATE VIEW {} AS SELECT * FROM {};\n", view, name);
+  }
+  if (row_security) {
+    sql += fmt::format(
+        "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;\n"
+        "CREATE POLICY all_rows ON {0} TO writer USING (true) WITH CHECK (true);\n",
+        name);
+  }
+  return sql;
+}
+
+std::string Schema::sql(sync::Side side) const {
   std::string text = fixed_sql;
   for (const std::string& sequence : sequences) {
     text += "CREATE SEQUENCE " + sequence + ";\n";
   }
   for (const Table& table : tables) {
-    text += table.create_sql();
+    text += table.create_sql(side);
   }
   for (const Table& table : tables) {
     text += table.references_sql();
+  }
+  for (const Table& table : tables) {
+    text += table.surroundings_sql();
   }
   return text + more + grants_sql;
 }
@@ -131,7 +175,14 @@ Schema draw_schema(Random& random, int since) {
   for (int i = 0; i < tables; ++i) {
     schema.tables.push_back(draw_table(random, since, i));
   }
+  draw_shared_sequence(random, schema);
+  draw_skipped(random, schema.tables);
   draw_references(random, schema.tables);
+  for (int i = 0; i < tables; ++i) {
+    Table& table = schema.tables[static_cast<std::size_t>(i)];
+    draw_surroundings(random, table, i);
+    draw_layout(random, table);
+  }
   return schema;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "integration/property/values.h"
+#include "sync/database.h"
 
 namespace crossover::test::property {
 
@@ -39,10 +40,16 @@ struct ForeignKey {
   std::string actions;
 };
 
+/// A partition that was a table of its own before, with its columns in another order.
+struct Attached {
+  std::string name;  ///< quoted; empty: none
+  std::string bounds;
+};
+
 struct Table {
-  std::string name;  ///< qualified and quoted
-  std::string bare;  ///< unquoted, without its schema
-  std::string schema;
+  std::string name;    ///< qualified and quoted
+  std::string bare;    ///< unquoted, without its schema
+  std::string schema;  ///< quoted
   std::vector<Column> columns;
   std::vector<std::size_t> key;          ///< positions in `columns`; empty: keyless
   std::string persistence;               ///< "UNLOGGED " or nothing
@@ -54,9 +61,24 @@ struct Table {
   std::vector<ForeignKey> references;
   bool deferrable = false;  ///< has a deferrable unique constraint, so ON CONFLICT can't be used
   int unique = -1;          ///< a column with a deferrable unique constraint
+  std::string view;         ///< quoted; shows the whole table and may be written to
+  bool row_security = false;
+  bool skipped = false;  ///< by the migration's settings: neither carried nor compared
+  bool wide = false;     ///< with hundreds of columns that no statement names
+  Attached attached;
+  /// Of the columns on the new side, where the old one's order is that in which they were added.
+  std::vector<std::size_t> new_order;
+  bool lost_column = false;  ///< the old side had one more once
 
-  std::string create_sql() const;
+  /// `schema`, unquoted.
+  std::string schema_name() const;
+  std::string create_sql(sync::Side side) const;
   std::string references_sql() const;
+  /// View and row security, when the table has all of its columns.
+  std::string surroundings_sql() const;
+
+ private:
+  std::string columns_sql(const std::vector<std::size_t>& order) const;
 };
 
 struct Schema {
@@ -65,8 +87,8 @@ struct Schema {
   std::vector<std::string> sequences;  ///< unowned ones, quoted
   std::string more = {};               ///< statements for what is not drawn
 
-  /// Everything but the types, for either side.
-  std::string sql() const;
+  /// Everything but the types, for one side.
+  std::string sql(sync::Side side) const;
 };
 
 Schema draw_schema(Random& random, int since);
@@ -77,5 +99,11 @@ void draw_partitions(Random& random, Table& table);
 void draw_constraints(Random& random, Table& table);
 void draw_triggers(Random& random, Table& table);
 void draw_references(Random& random, std::vector<Table>& tables);
+/// Parts that need the columns of all tables.
+void draw_shared_sequence(Random& random, Schema& schema);
+void draw_skipped(Random& random, std::vector<Table>& tables);
+void draw_surroundings(Random& random, Table& table, int number);
+/// Where the two sides differ in what does not matter.
+void draw_layout(Random& random, Table& table);
 
 }  // namespace crossover::test::property

@@ -138,6 +138,27 @@ void draw_key(Random& random, Table& table, std::vector<std::string>& names, int
   }
 }
 
+// From whatever other column an immutable function can be applied to.
+void add_generated(Random& random, Table& table, std::string name, int since) {
+  std::vector<std::string> sources = {"'abc'"};
+  for (const Column& column : table.columns) {
+    if (column.fill != Fill::server && (column.type->sql == "int" || column.type->sql == "uuid" ||
+                                        column.type->sql == "smallint")) {
+      sources.push_back(quote_identifier(column.name) + "::text");
+    }
+    if (column.fill != Fill::server && column.type->sql == "text" &&
+        column.type->collation.empty()) {
+      sources.push_back(quote_identifier(column.name));
+    }
+  }
+  table.columns.push_back(
+      {.name = std::move(name),
+       .type = &named_type("text"),
+       .fill = Fill::server,
+       .rest = fmt::format("GENERATED ALWAYS AS (md5({})) {}", sources.back(),
+                           since >= 18 && random.chance(50) ? "VIRTUAL" : "STORED")});
+}
+
 void draw_columns(Random& random, Table& table, std::vector<std::string>& names, int since) {
   const int count = random.between(1, 5);
   for (int i = 0; i < count; ++i) {
@@ -154,10 +175,16 @@ void draw_columns(Random& random, Table& table, std::vector<std::string>& names,
     table.columns.push_back(std::move(column));
   }
   if (random.chance(25)) {
-    table.columns.push_back({.name = random.take(names),
-                             .type = &named_type("int"),
-                             .fill = Fill::server,
-                             .rest = "GENERATED ALWAYS AS (length('abc') + 1) STORED"});
+    add_generated(random, table, random.take(names), since);
+  }
+  if (random.chance(1)) {
+    table.wide = true;
+    for (int i = random.between(200, 1500); i > 0; --i) {
+      table.columns.push_back({.name = fmt::format("wide {}", i),
+                               .type = &named_type("int"),
+                               .fill = Fill::server,
+                               .rest = i % 2 == 0 ? "DEFAULT 7" : ""});
+    }
   }
 }
 
@@ -198,26 +225,36 @@ void draw_partitions(Random& random, Table& table) {
     return table.schema + "." +
            quote_identifier(table.bare.substr(0, 40) + "." + std::string(which));
   };
+  const bool attaches = random.chance(40);
   const auto add = [&](std::string_view which, const std::string& of, const std::string& bounds) {
     table.partitions.push_back(part(which));
     table.later.push_back(partition_sql(of, part(which), bounds));
+  };
+  // The last of them may have been a table of its own.
+  const auto add_last = [&](std::string_view which, const std::string& bounds) {
+    if (!attaches) {
+      add(which, table.name, bounds);
+      return;
+    }
+    table.partitions.push_back(part(which));
+    table.attached = {part(which), bounds};
   };
   switch (random.below(4)) {
     case 0:
       table.partition_by = " PARTITION BY RANGE (part)";
       add("low", table.name, "FOR VALUES FROM (MINVALUE) TO (13)");
       add("High", table.name, "FOR VALUES FROM (13) TO (30)");
-      add("rest", table.name, "DEFAULT");
+      add_last("rest", "DEFAULT");
       break;
     case 1:
       table.partition_by = " PARTITION BY LIST (part)";
       add("some", table.name, "FOR VALUES IN (0, 1, 2, 3, 5, 7, 11, 13)");
-      add("others", table.name, "DEFAULT");
+      add_last("others", "DEFAULT");
       break;
     case 2:
       table.partition_by = " PARTITION BY HASH (part)";
       add("0", table.name, "FOR VALUES WITH (MODULUS 2, REMAINDER 0)");
-      add("1", table.name, "FOR VALUES WITH (MODULUS 2, REMAINDER 1)");
+      add_last("1", "FOR VALUES WITH (MODULUS 2, REMAINDER 1)");
       break;
     default:
       table.partition_by = " PARTITION BY RANGE (part)";
@@ -225,7 +262,7 @@ void draw_partitions(Random& random, Table& table) {
       add("nested.0", part("nested"), "FOR VALUES WITH (MODULUS 3, REMAINDER 0)");
       add("nested.1", part("nested"), "FOR VALUES WITH (MODULUS 3, REMAINDER 1)");
       add("nested.2", part("nested"), "FOR VALUES WITH (MODULUS 3, REMAINDER 2)");
-      add("rest", table.name, "DEFAULT");
+      add_last("rest", "DEFAULT");
   }
 }
 
@@ -263,38 +300,6 @@ void draw_triggers(Random& random, Table& table) {
         fmt::format("CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW "
                     "EXECUTE FUNCTION public.note()",
                     table.name));
-  }
-}
-
-void draw_references(Random& random, std::vector<Table>& tables) {
-  static const std::vector<std::string> actions = {
-      "",
-      " ON DELETE CASCADE",
-      " ON DELETE SET NULL",
-      " ON UPDATE CASCADE ON DELETE CASCADE",
-      " ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED",
-      " DEFERRABLE INITIALLY DEFERRED",
-  };
-  const int count = random.below(5);
-  for (int i = 0; i < count; ++i) {
-    const Table& to = random.pick(tables);
-    Table& from = tables[static_cast<std::size_t>(random.below(static_cast<int>(tables.size())))];
-    if (to.key.size() != 1 || to.deferrable || !to.persistence.empty() ||
-        !from.persistence.empty() || to.columns[to.key[0]].fill == Fill::server) {
-      continue;
-    }
-    const Column key = to.columns[to.key[0]];
-    from.references.push_back({.column = from.columns.size(),
-                               .to = to.name,
-                               .to_column = key.name,
-                               .actions = random.pick(actions)});
-    from.columns.push_back({.name = fmt::format("Ref {}", i),
-                            .type = key.type,
-                            .fill = Fill::reference,
-                            .counts = key.fill == Fill::sequence});
-    if (key.type->sql == "public.label") {
-      from.columns.back().nullable = false;
-    }
   }
 }
 

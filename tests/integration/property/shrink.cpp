@@ -26,6 +26,8 @@ class Shrinker {
       }
       smaller |= halve([](Case& c) -> auto& { return c.fill; });
       smaller |= halve([](Case& c) -> auto& { return c.held; });
+      smaller |= halve([](Case& c) -> auto& { return c.before_install; });
+      smaller |= halve([](Case& c) -> auto& { return c.before_copy; });
     }
     return std::move(smallest_);
   }
@@ -66,7 +68,8 @@ class Shrinker {
   }
 
   static void forget(std::vector<Operation>& operations, const std::string& table) {
-    std::erase_if(operations, [&](const Operation& o) { return o.table == table; });
+    std::erase_if(operations,
+                  [&](const Operation& o) { return o.table == table || o.also == table; });
   }
 
   // A table goes with all that names it.
@@ -81,6 +84,7 @@ class Shrinker {
         std::erase_if(table.references, [&](const ForeignKey& key) { return key.to == name; });
       }
       forget(candidate.fill, name);
+      forget(candidate.kept, name);
       for (auto* works : {&candidate.held}) {
         for (Work& work : *works) {
           forget(work.operations, name);

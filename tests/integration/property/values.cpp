@@ -14,6 +14,8 @@ CREATE EXTENSION btree_gist WITH SCHEMA public;
 CREATE COLLATION public.ignoring_case
   (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 CREATE TYPE public."Mood" AS ENUM ('low', 'it''s fine', 'high, very', 'Low');
+CREATE TYPE public.letter AS ENUM ('x', 'w', 'v', 'u', 't', 's', 'r', 'q', 'p', 'o', 'n', 'm', 'l',
+  'k', 'j', 'i', 'h', 'g', 'f', 'e', 'd', 'c', 'b', 'a');
 CREATE DOMAIN "Other Schema".positive AS int CHECK (VALUE > 0);
 CREATE DOMAIN public.label AS text NOT NULL DEFAULT '' CHECK (length(VALUE) < 200);
 CREATE TYPE public.pair AS (a int, "b b" text);
@@ -164,6 +166,9 @@ std::string any_bits(Random& random) {
 std::string any_mood(Random& random) {
   return quoted_of(random, {"low", "it''s fine", "high, very", "Low"}, "public.\"Mood\"");
 }
+std::string any_letter(Random& random) {
+  return fmt::format("'{}'::public.letter", static_cast<char>('a' + random.below(key_domain)));
+}
 std::string any_tsvector(Random& random) {
   return quoted_of(random, {"''it''''s'':1A b:2", "", "a:1,2,3"}, "tsvector");
 }
@@ -218,6 +223,9 @@ std::string key_interval(Random& random, int n) {
 std::string key_label(Random&, int n) { return fmt::format("'l''{}'::public.label", n); }
 std::string key_positive(Random&, int n) {
   return fmt::format("{}::\"Other Schema\".positive", n + 1);
+}
+std::string key_letter(Random&, int n) {
+  return fmt::format("'{}'::public.letter", static_cast<char>('a' + n));
 }
 std::string key_name(Random&, int n) { return fmt::format("'n {}'::name", n); }
 std::string key_multirange(Random&, int n) {
@@ -284,6 +292,7 @@ const std::vector<ValueType>& value_types() {
       {"boolean", 12, "", any_bool, nullptr},
       {"bit varying", 12, "", any_bits, nullptr},
       {"public.\"Mood\"", 12, "", any_mood, nullptr},
+      {"public.letter", 12, "", any_letter, key_letter},
       {"tsvector", 12, "", any_tsvector, nullptr},
       {"xml", 12, "", any_xml, nullptr},
       {"point", 12, "", any_point, nullptr},

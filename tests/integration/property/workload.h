@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "integration/property/schema.h"
@@ -11,8 +12,10 @@ namespace crossover::test::property {
 struct Operation {
   std::string table;  ///< the table that it names, quoted; empty for a sequence
   std::string sql;
-  bool guarded = false;  ///< inside a savepoint that is rolled back when the statement fails
-  bool undone = false;   ///< inside a savepoint that is rolled back in any case
+  std::string_view what = "";  ///< what it is, for people
+  std::string also = {};       ///< a second table that it names
+  bool guarded = false;        ///< inside a savepoint that is rolled back when the statement fails
+  bool undone = false;         ///< inside a savepoint that is rolled back in any case
 };
 
 /// One transaction of an application.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/retry.h"
+#include "postgres/sqlstate.h"
 
 namespace crossover::test::property {
 
@@ -21,6 +23,7 @@ postgres::Session connect_application(const PostgresServer& server, const std::s
   postgres::ConnectionOptions options = server.options(database, "writer");
   options.application_name = "application";
   options.settings["search_path"] = "public";
+  options.settings["row_security"] = "on";  // ours are refused what a policy would hide
   // A TRUNCATE that waits for a transaction which stays open would stop everybody behind it.
   options.settings["lock_timeout"] = "100ms";
   return postgres::Session(options);
@@ -28,20 +31,20 @@ postgres::Session connect_application(const PostgresServer& server, const std::s
 
 void Writer::perform(const Operation& operation) {
   if (!operation.guarded && !operation.undone) {
-    session_.batch(operation.sql);
+    session_->batch(operation.sql);
     return;
   }
-  session_.batch("SAVEPOINT before");
+  session_->batch("SAVEPOINT before");
   try {
-    session_.batch(operation.sql);
+    session_->batch(operation.sql);
   } catch (const Error& error) {
     if (!error.sqlstate().starts_with("23") && error.sqlstate() != "55006") {
       throw;
     }
-    session_.batch("ROLLBACK TO SAVEPOINT before");
+    session_->batch("ROLLBACK TO SAVEPOINT before");
     return;
   }
-  session_.batch(operation.undone ? "ROLLBACK TO SAVEPOINT before" : "RELEASE SAVEPOINT before");
+  session_->batch(operation.undone ? "ROLLBACK TO SAVEPOINT before" : "RELEASE SAVEPOINT before");
 }
 
 // These statements can't fail by a constraint unless something is wrong: a token's id comes from a
@@ -51,16 +54,70 @@ void Writer::count(const Work& work, int token) {
   const std::string id = std::to_string(number_);
   if (work.reads_first) {
     const auto value =
-        session_.query("SELECT value FROM public.counter WHERE id = $1::int FOR UPDATE", {id})
+        session_->query("SELECT value FROM public.counter WHERE id = $1::int FOR UPDATE", {id})
             .int64(0, 0);
-    session_.query("UPDATE public.counter SET value = $2::bigint WHERE id = $1::int",
-                   {id, std::to_string(value + 1)});
+    session_->query("UPDATE public.counter SET value = $2::bigint WHERE id = $1::int",
+                    {id, std::to_string(value + 1)});
   } else {
-    session_.query("UPDATE public.counter SET value = value + 1 WHERE id = $1::int", {id});
+    session_->query("UPDATE public.counter SET value = value + 1 WHERE id = $1::int", {id});
   }
-  session_.query("INSERT INTO public.token (writer, token) VALUES ($1::int, $2::int)",
-                 {id, std::to_string(token)});
+  session_->query("INSERT INTO public.token (writer, token) VALUES ($1::int, $2::int)",
+                  {id, std::to_string(token)});
   counting_ = false;
+}
+
+void Writer::connect(const PostgresServer& server) {
+  if (std::exchange(server_, &server) != &server || session_->broken()) {
+    log_in();
+  }
+}
+
+void Writer::log_in() {
+  transaction_.reset();
+  session_.reset();
+  const SystemClock clock;
+  const StopRequest never;
+  // Where servers go away they may be away just now.
+  const bool there =
+      poll(clock, never, std::chrono::seconds(60), std::chrono::milliseconds(5), [&] {
+        try {
+          session_.emplace(connect_application(*server_, database_));
+          return true;
+        } catch (const Error& error) {
+          if (on_loss_ == OnLoss::fail || !postgres::is_connection_failure(error)) {
+            throw;
+          }
+          return false;
+        }
+      });
+  if (!there) {
+    throw std::runtime_error("the server did not come back");
+  }
+}
+
+bool Writer::committed_before_loss() {
+  const int token = std::exchange(committing_, no_token);
+  log_in();
+  return token != no_token &&
+         !session_
+              ->query("SELECT FROM public.token WHERE writer = $1::int AND token = $2::int",
+                      {std::to_string(number_), std::to_string(token)})
+              .empty();
+}
+
+Writer::Outcome Writer::outcome_of(const Error& error) {
+  const bool counting = std::exchange(counting_, false);
+  if (error.sqlstate() == postgres::sqlstate::read_only) {
+    return Outcome::closed;
+  }
+  if (is_refusal(error) && !(counting && error.sqlstate().starts_with("23"))) {
+    return Outcome::refused;
+  }
+  if (on_loss_ == OnLoss::reconnect &&
+      (session_->broken() || postgres::is_connection_failure(error))) {
+    return committed_before_loss() ? Outcome::acknowledged : Outcome::refused;
+  }
+  throw Error(error);
 }
 
 Writer::Outcome Writer::attempt(const std::function<void()>& body) {
@@ -68,22 +125,18 @@ Writer::Outcome Writer::attempt(const std::function<void()>& body) {
     body();
     return Outcome::acknowledged;
   } catch (const Error& error) {
-    const bool counting = std::exchange(counting_, false);
     transaction_.reset();
-    if (error.sqlstate() == "25006") {
-      return Outcome::closed;
-    }
-    if (is_refusal(error) && !(counting && error.sqlstate().starts_with("23"))) {
-      return Outcome::refused;
-    }
-    throw;
+    return outcome_of(error);
   }
 }
 
-void Writer::begin(const Work& work) {
-  transaction_ =
-      std::make_unique<postgres::Transaction>(session_, "ISOLATION LEVEL " + work.isolation);
-  session_.query("SELECT count(*) FROM public.token");  // takes the snapshot, where it is kept
+Writer::Outcome Writer::begin(const Work& work) {
+  return attempt([&] {
+    transaction_ =
+        std::make_unique<postgres::Transaction>(*session_, "ISOLATION LEVEL " + work.isolation);
+    // Takes the snapshot, where it is kept.
+    session_->query("SELECT count(*) FROM public.token");
+  });
 }
 
 Writer::Outcome Writer::perform(const Work& work) {
@@ -96,6 +149,7 @@ Writer::Outcome Writer::perform(const Work& work) {
 
 Writer::Outcome Writer::end(const Work& work) {
   const int token = next_token_++;
+  committing_ = work.counts ? token : no_token;
   const Outcome outcome = attempt([&] {
     if (work.counts) {
       count(work, token);
@@ -107,6 +161,7 @@ Writer::Outcome Writer::end(const Work& work) {
     }
     transaction_.reset();
   });
+  committing_ = no_token;
   if (outcome == Outcome::acknowledged && work.counts && !work.rolls_back) {
     ++acknowledged_.counter;
     acknowledged_.tokens.push_back(token);
@@ -115,16 +170,19 @@ Writer::Outcome Writer::end(const Work& work) {
 }
 
 Writer::Outcome Writer::run(const Work& work) {
-  begin(work);
-  const Outcome outcome = perform(work);
+  Outcome outcome = begin(work);
+  if (outcome == Outcome::acknowledged) {
+    outcome = perform(work);
+  }
   return outcome == Outcome::acknowledged ? end(work) : outcome;
 }
 
 Writers::Writers(const std::vector<std::vector<Work>>& works, const std::string& database,
-                 Duration pause)
-    : works_(works), database_(database), pause_(pause), writers_(works.size()) {
+                 Duration pause, OnLoss on_loss)
+    : works_(works), pause_(pause) {
   for (const std::vector<Work>& all : works) {
     times_.emplace_back(all.size());
+    writers_.emplace_back(static_cast<int>(writers_.size()), database, on_loss);
   }
   for (std::size_t i = 0; i < works.size(); ++i) {
     threads_.emplace_back([this, i] { run(i); });
@@ -195,8 +253,8 @@ std::string Writers::wait_for_round(Duration budget) {
 std::vector<Acknowledged> Writers::acknowledged() {
   const std::lock_guard lock(mutex_);
   std::vector<Acknowledged> all;
-  for (const auto& writer : writers_) {
-    all.push_back(writer ? writer->acknowledged() : Acknowledged{});
+  for (const Writer& writer : writers_) {
+    all.push_back(writer.acknowledged());
   }
   return all;
 }
@@ -212,12 +270,7 @@ bool Writers::wait_for_release(std::size_t index, std::uint64_t& seen) {
   ++working_;
   const PostgresServer& server = *server_;
   lock.unlock();
-  postgres::Session session = connect_application(server, database_);
-  if (writers_[index]) {
-    writers_[index]->connect(std::move(session));
-  } else {
-    writers_[index] = std::make_unique<Writer>(static_cast<int>(index), std::move(session));
-  }
+  writers_[index].connect(server);
   return true;
 }
 
@@ -230,7 +283,7 @@ void Writers::run(std::size_t index) {
       bool closed = works.empty();
       while (!closed) {
         const std::size_t work = next++ % works.size();
-        const Writer::Outcome outcome = writers_[index]->run(works[work]);
+        const Writer::Outcome outcome = writers_[index].run(works[work]);
         closed = outcome == Writer::Outcome::closed;
         if (pause_ > Duration(0)) {
           std::this_thread::sleep_for(pause_);

@@ -5,11 +5,13 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "fixtures/postgres/server.h"
 #include "integration/property/workload.h"
 
@@ -24,34 +26,52 @@ struct Acknowledged {
   std::vector<int> tokens;
 };
 
+/// What a writer does when its server goes away.
+enum class OnLoss {
+  fail,       ///< that is a failure as any other
+  reconnect,  ///< logs in again and looks whether its last commit was done
+};
+
 /// One connection that does works and knows what was acknowledged.
 class Writer {
  public:
-  Writer(int number, postgres::Session session) : number_(number), session_(std::move(session)) {}
+  Writer(int number, std::string database, OnLoss on_loss)
+      : number_(number), database_(std::move(database)), on_loss_(on_loss) {}
+
+  /// Logs in at `server`, which must outlive this or the next call; not again where it is already.
+  void connect(const PostgresServer& server);
 
   enum class Outcome { acknowledged, refused, closed };
-  /// One transaction. `closed` at a gate; `refused` by a constraint, a deadlock or a serialization
-  /// failure. Whatever else it meets is thrown.
+  /// One transaction. `closed` at a gate; `refused` by a constraint, a deadlock, a serialization
+  /// failure or the loss of the server. Whatever else it meets is thrown.
   Outcome run(const Work& work);
   /// The same in parts, for a transaction that stays open. After an outcome that is not
   /// `acknowledged` there is no transaction any more.
-  void begin(const Work& work);
+  Outcome begin(const Work& work);
   Outcome perform(const Work& work);
   Outcome end(const Work& work);
 
   const Acknowledged& acknowledged() const { return acknowledged_; }
-  void connect(postgres::Session session) { session_ = std::move(session); }
 
  private:
   void perform(const Operation& operation);
   void count(const Work& work, int token);
   Outcome attempt(const std::function<void()>& body);
+  Outcome outcome_of(const Error& error);
+  bool committed_before_loss();
+  void log_in();
+
+  static constexpr int no_token = -1;
 
   int number_;
-  postgres::Session session_;
+  std::string database_;
+  OnLoss on_loss_;
+  const PostgresServer* server_ = nullptr;
+  std::optional<postgres::Session> session_;
   std::unique_ptr<postgres::Transaction> transaction_;
   Acknowledged acknowledged_;
   int next_token_ = 0;
+  int committing_ = no_token;  ///< the token of the transaction that is about to commit
   bool counting_ = false;
 };
 
@@ -59,7 +79,8 @@ class Writer {
 class Writers {
  public:
   /// `pause` is what each makes between two transactions.
-  Writers(const std::vector<std::vector<Work>>& works, const std::string& database, Duration pause);
+  Writers(const std::vector<std::vector<Work>>& works, const std::string& database, Duration pause,
+          OnLoss on_loss);
   ~Writers();
   Writers(const Writers&) = delete;
   Writers& operator=(const Writers&) = delete;
@@ -83,9 +104,8 @@ class Writers {
   bool wait_for_release(std::size_t index, std::uint64_t& seen);
 
   const std::vector<std::vector<Work>>& works_;
-  std::string database_;
   Duration pause_;
-  std::vector<std::unique_ptr<Writer>> writers_;
+  std::vector<Writer> writers_;
   std::mutex mutex_;
   std::condition_variable changed_;
   const PostgresServer* server_ = nullptr;

@@ -70,7 +70,8 @@ def suites(root: pathlib.Path, build: pathlib.Path) -> tuple:
     python = (unittest(controllers, controllers), unittest(images, images),
               unittest(scripts / 'test.d/tests', scripts / 'test.d/tests'),
               unittest(scripts / 'demo.d/tests', scripts / 'demo.d/tests'),
-              unittest(scripts / 'bench.d/tests', scripts / 'bench.d/tests'))
+              unittest(scripts / 'bench.d/tests', scripts / 'bench.d/tests'),
+              unittest(scripts / 'check.d/tests', scripts / 'check.d/tests'))
     return (
         Suite('unit', (ctest('unit', 6, build, 2),), built, (tests / 'unit',)),
         Suite('contract', (ctest('contract', 5, build, 2),), built, (tests / 'contract',)),

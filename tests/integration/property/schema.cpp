@@ -77,6 +77,12 @@ std::string Column::draw_existing(Random& random) const {
   }
 }
 
+bool Table::layout_may_differ() const {
+  return std::none_of(key.begin(), key.end(), [this](std::size_t position) {
+    return columns[position].rest.find("GENERATED ALWAYS AS (") != std::string::npos;
+  });
+}
+
 std::string Table::schema_name() const {
   return schema.starts_with('"') ? schema.substr(1, schema.size() - 2) : schema;
 }

@@ -70,6 +70,10 @@ struct Table {
   std::vector<std::size_t> new_order;
   bool lost_column = false;  ///< the old side had one more once
 
+  /// Whether partitions may have another layout than the table. Where its key has a generated
+  /// column, PostgreSQL leaves that NULL in the transition table of an INSERT into such a
+  /// partition, and capture does not see which row it was.
+  bool layout_may_differ() const;
   /// `schema`, unquoted.
   std::string schema_name() const;
   std::string create_sql(sync::Side side) const;

@@ -96,7 +96,8 @@ void draw_surroundings(Random& random, Table& table, int number) {
 }
 
 void draw_layout(Random& random, Table& table) {
-  table.lost_column = random.chance(15);
+  table.lost_column =
+      random.chance(15) && (table.partition_by.empty() || table.layout_may_differ());
   if (!random.chance(25)) {
     return;
   }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "integration/property/schema.h"
 #include "postgres/quote.h"
@@ -209,6 +210,10 @@ Table draw_table(Random& random, int since, int number) {
     draw_partitions(random, table);
   }
   draw_key(random, table, names, since);
+  if (!table.attached.name.empty() && !table.layout_may_differ()) {
+    const Attached attached = std::exchange(table.attached, {});
+    table.later.push_back(partition_sql(table.name, attached.name, attached.bounds));
+  }
   draw_columns(random, table, names, since);
   draw_constraints(random, table);
   draw_triggers(random, table);

@@ -81,14 +81,18 @@ std::string describe(const Step& step) {
 
 std::string describe(const Work& work) {
   std::string text =
-      fmt::format("  {}{}{}{}\n", work.isolation, work.counts ? " counts" : "",
-                  work.reads_first ? " reads first" : "", work.rolls_back ? " rolls back" : "");
+      fmt::format("  {}{}{}{}{}\n", work.isolation, work.counts ? " counts" : "",
+                  work.reads_first ? " reads first" : "", work.rolls_back ? " rolls back" : "",
+                  work.asynchronous ? " asynchronously" : "");
   for (const Operation& operation : work.operations) {
     text += fmt::format("    {}{}{}\n", operation.guarded ? "guarded: " : "",
                         operation.undone ? "undone: " : "", operation.sql);
   }
   return text;
 }
+
+/// What a switch must leave of the margin that it is asked for.
+constexpr std::int64_t least_margin = 90;
 
 bool unlogged(const Schema& schema) {
   return std::any_of(schema.tables.begin(), schema.tables.end(),
@@ -110,6 +114,7 @@ Case draw_case(std::uint64_t seed, const std::vector<int>& versions) {
   drawn.old_version = random.pick(versions);
   drawn.new_version = random.pick(versions);
   drawn.schema = draw_schema(random, std::min(drawn.old_version, drawn.new_version));
+  drawn.sequences_ahead = drawn.schema.sequences.empty() ? least_margin : 0;
   drawn.fill = draw_fill(random, drawn.schema);
   for (const Table& table : drawn.schema.tables) {
     for (int i = 0; table.skipped && i < 3; ++i) {
@@ -119,6 +124,8 @@ Case draw_case(std::uint64_t seed, const std::vector<int>& versions) {
   drawn.writers =
       draw_workload(random, drawn.schema,
                     {.writers = random.between(1, 4), .transactions = random.between(10, 40)});
+  // A case is long enough for some hundred transactions; more of them cost time and meet no more.
+  drawn.pause = std::chrono::milliseconds(random.pick(std::vector<int>{0, 1, 2, 4}));
   for (int i = 0; i < 3; ++i) {
     drawn.held.push_back(draw_work(random, drawn.schema));
     // Nothing could read the table until it has ended.

@@ -16,9 +16,10 @@ using postgres::Rows;
 using postgres::Session;
 using sync::Side;
 
-// Tables with their columns, which may stand in another order on the other side.
+// Tables with their columns, which may stand in another order on the other side. The rows of those
+// that inherit are not their parents'.
 constexpr const char* tables_sql = R"(
-  SELECT format('%I.%I', n.nspname, c.relname),
+  SELECT concat(CASE c.relkind WHEN 'r' THEN 'ONLY ' END, format('%I.%I', n.nspname, c.relname)),
          (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C")
           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

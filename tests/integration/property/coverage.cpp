@@ -68,6 +68,8 @@ class Parts {
     add_if(table.deferrable, "constraint: deferrable unique");
     for (const std::size_t position : table.key) {
       const Column& column = table.columns[position];
+      add_if(!table.partition_by.empty() && column.fill == Fill::server,
+             "key: generated, of a partitioned table");
       add("key: {}{}", type_of(column),
           column.fill == Fill::server     ? ", generated"
           : column.fill == Fill::sequence ? ", from a sequence"
@@ -100,6 +102,17 @@ class Parts {
     add_if(table.lost_column, "table: has lost a column on the old side");
     add_if(table.wide, "table: of hundreds of columns");
     add_if(table.schema != "public", "table: in a second schema");
+    add_if(table.has_children, "table: parent");
+    add_if(!table.parents.empty(), "table: child");
+    add_if(table.parents.size() > 1, "table: child of two parents");
+    add_if(!table.parents.empty() && table.has_children, "table: child and parent");
+    add_if(!table.parents.empty() && table.key.empty(), "table: child without a key");
+    add_if(table.adopted, "table: child that was a table of its own");
+    add_if(!table.parents.empty() && table.skipped, "table: child that is skipped");
+    for (const std::string& rule : table.rules) {
+      add("rule: {}", rule.find("DO ALSO") == std::string::npos ? "instead, under a condition"
+                                                                : "also writes another table");
+    }
     add_if(table.bare.size() > 60, "name: of 61 bytes or more");
     add_if(table.bare.find('"') != std::string::npos, "name: with a quote");
   }
@@ -127,6 +140,7 @@ class Parts {
     for (const Work& work : works) {
       add("transaction: {}", work.isolation);
       add_if(work.rolls_back, "transaction: rolled back");
+      add_if(work.asynchronous, "transaction: committed asynchronously");
       add_if(work.reads_first, "transaction: reads, then writes an absolute value");
       for (const Operation& operation : work.operations) {
         add("statement: {}", operation.what);

@@ -255,32 +255,46 @@ class Journey {
     }
   }
 
-  /// A column comes, or a partition goes, and that again is undone.
+  /// A partition, a child or a column comes, and goes again. A partition that goes could not come
+  /// back: PostgreSQL attaches no table with triggers that have transition tables.
   void change(std::size_t which) {
     application_.settle();
     const Table& table = case_.schema.tables[which % case_.schema.tables.size()];
     if (table.skipped) {
       return;
     }
-    if (table.attached.name.empty()) {
-      alter(fmt::format("ALTER TABLE {} ADD COLUMN added int", table.name));
-      expect_refused_change();
-      alter(fmt::format("ALTER TABLE {} DROP COLUMN added", table.name));
+    const std::string added = table.schema + ".added";
+    // What names the parent has to be allowed for the child as well.
+    const std::string rest = fmt::format("; GRANT ALL ON {} TO writer", added);
+    if (table.partition_by.find("RANGE") != std::string::npos) {
+      change(fmt::format("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM (1000) TO (1001){}",
+                         added, table.name, rest),
+             "DROP TABLE " + added);
+    } else if (table.has_children) {
+      change(fmt::format("CREATE TABLE {} () INHERITS ({}){}", added, table.name, rest),
+             "DROP TABLE " + added);
     } else {
-      writers_.park();  // what they write meanwhile may belong to no partition
-      alter(fmt::format("ALTER TABLE {} DETACH PARTITION {}", table.name, table.attached.name));
-      expect_refused_change();
-      alter(fmt::format("ALTER TABLE {} ATTACH PARTITION {} {}", table.name, table.attached.name,
-                        table.attached.bounds));
-      writers_.release(site_.server(live_));
+      change(fmt::format("ALTER TABLE {} ADD COLUMN added int", table.name),
+             fmt::format("ALTER TABLE {} DROP COLUMN added", table.name));
     }
   }
 
+  void change(const std::string& sql, const std::string& back) {
+    alter(sql);
+    expect_refused_change();
+    alter(back);
+  }
+
+  // Without those whose locks would be in the way for ever: many that write, and a drain that
+  // keeps its snapshot after a verification.
   void alter(const std::string& sql) {
+    drain_.reset();
+    writers_.park();
     postgres::Session& session = site_.look(live_);
-    session.batch("SET lock_timeout = '50ms'");
-    retry(clock_, stop_, patience, postgres::is_lock_conflict, [&] { session.batch(sql); });
+    session.batch("SET lock_timeout = '20s'");
+    session.batch(sql);
     session.batch("SET lock_timeout = DEFAULT");
+    writers_.release(site_.server(live_));
   }
 
   void expect_refused_change() {
@@ -374,13 +388,25 @@ class Journey {
   std::optional<sync::Drain> drain_;
 };
 
+// What the server says of a backend of its own that has crashed: that is PostgreSQL's defect.
+std::string crash_of(const PostgresServer& server) {
+  const std::string log = server.log();
+  const auto crash = log.rfind("was terminated by signal 11");
+  return crash == std::string::npos
+             ? ""
+             : fmt::format("\nPostgreSQL {}: {}", server.version(), log.substr(crash, 700));
+}
+
 }  // namespace
 
 Outcome run_case(const Case& what, Servers& servers) {
   Outcome outcome;
+  std::vector<const PostgresServer*> started;
   try {
-    Site site(servers.at(Side::old_side, what.old_version),
-              servers.at(Side::new_side, what.new_version), fmt::format("case {}", what.seed),
+    Servers::Shared& old_side = servers.at(Side::old_side, what.old_version);
+    Servers::Shared& new_side = servers.at(Side::new_side, what.new_version);
+    started = {&old_side.server, &new_side.server};
+    Site site(old_side, new_side, fmt::format("case {}", what.seed),
               what.has([](const Fault& fault) { return fault.what == Fault::What::cut; }));
     site.create(what.schema);
     Journey journey(what, site);
@@ -391,6 +417,11 @@ Outcome run_case(const Case& what, Servers& servers) {
     outcome.failure = fmt::format("{} [{}]", error.text(), error.sqlstate());
   } catch (const std::exception& error) {
     outcome.failure = error.what();
+  }
+  for (const PostgresServer* server : started) {
+    if (!outcome.failure.empty()) {
+      outcome.failure += crash_of(*server);
+    }
   }
   return outcome;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "integration/property/fault.h"
 #include "integration/property/site.h"
 #include "integration/property/workload.h"

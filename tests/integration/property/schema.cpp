@@ -1,6 +1,7 @@
 #include "integration/property/schema.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
@@ -77,51 +78,63 @@ std::string Column::draw_existing(Random& random) const {
   }
 }
 
-bool Table::layout_may_differ() const {
-  return std::none_of(key.begin(), key.end(), [this](std::size_t position) {
-    return columns[position].rest.find("GENERATED ALWAYS AS (") != std::string::npos;
-  });
-}
-
 std::string Table::schema_name() const {
   return schema.starts_with('"') ? schema.substr(1, schema.size() - 2) : schema;
+}
+
+std::string Table::column_sql(std::size_t position) const {
+  const Column& column = columns[position];
+  return fmt::format("{} {}{}{}", quote_identifier(column.name), column.type->sql,
+                     column.type->collation.empty() ? "" : " COLLATE " + column.type->collation,
+                     column.rest.empty() ? "" : " " + column.rest);
 }
 
 std::string Table::columns_sql(const std::vector<std::size_t>& order) const {
   std::string body;
   for (const std::size_t position : order) {
-    const Column& column = columns[position];
-    body += fmt::format("{}\n  {} {}{}{}", body.empty() ? "" : ",", quote_identifier(column.name),
-                        column.type->sql,
-                        column.type->collation.empty() ? "" : " COLLATE " + column.type->collation,
-                        column.rest.empty() ? "" : " " + column.rest);
+    body += (body.empty() ? "\n  " : ",\n  ") + column_sql(position);
   }
   return body;
 }
 
-std::string Table::create_sql(sync::Side side) const {
-  std::vector<std::size_t> order(columns.size());
-  std::iota(order.begin(), order.end(), 0U);
+// Of those that the statement names: what is inherited comes by itself, unless that was later.
+std::vector<std::size_t> Table::order(sync::Side side) const {
   if (side == sync::Side::new_side && !new_order.empty()) {
-    order = new_order;
+    return new_order;
   }
+  const std::size_t first = adopted ? 0 : inherited;
+  std::vector<std::size_t> positions(columns.size() - first);
+  std::iota(positions.begin(), positions.end(), first);
+  if (adopted) {
+    std::reverse(positions.begin(), positions.end());
+  }
+  return positions;
+}
+
+std::string Table::create_sql(sync::Side side) const {
   const bool loses = lost_column && side == sync::Side::old_side;
-  std::string body = (loses ? "\n  lost text," : "") + columns_sql(order);
-  for (const std::string& constraint : constraints) {
-    body += ",\n  " + constraint;
-  }
+  std::vector<std::string> parts = {loses ? "\n  lost text" : "", columns_sql(order(side))};
+  parts.insert(parts.end(), constraints.begin(), constraints.end());
+  std::erase(parts, "");
   std::string sql;
   for (const std::string& statement : before) {
     sql += statement + ";\n";
   }
-  sql += fmt::format("CREATE {}TABLE {} ({}){};\n", persistence, name, body, partition_by);
+  sql += fmt::format(
+      "CREATE {}TABLE {} ({}){}{};\n", persistence, name, fmt::join(parts, ", "),
+      parents.empty() || adopted ? "" : fmt::format(" INHERITS ({})", fmt::join(parents, ", ")),
+      partition_by);
   if (loses) {
     sql += fmt::format("ALTER TABLE {} DROP COLUMN lost;\n", name);
   }
+  for (std::size_t i = 0; adopted && i < parents.size(); ++i) {
+    sql += fmt::format("ALTER TABLE {} INHERIT {};\n", name, parents[i]);
+  }
   if (!attached.name.empty()) {
-    std::reverse(order.begin(), order.end());
+    std::vector<std::size_t> other_way = order(side);
+    std::reverse(other_way.begin(), other_way.end());
     sql += fmt::format("CREATE TABLE {0} ({1});\nALTER TABLE {2} ATTACH PARTITION {0} {3};\n",
-                       attached.name, columns_sql(order), name, attached.bounds);
+                       attached.name, columns_sql(other_way), name, attached.bounds);
   }
   for (const std::string& statement : later) {
     sql += statement + ";\n";
@@ -149,6 +162,9 @@ std::string Table::surroundings_sql() const {
         "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;\n"
         "CREATE POLICY all_rows ON {0} TO writer USING (true) WITH CHECK (true);\n",
         name);
+  }
+  for (const std::string& rule : rules) {
+    sql += rule + ";\n";
   }
   return sql;
 }
@@ -184,9 +200,10 @@ Schema draw_schema(Random& random, int since) {
   draw_shared_sequence(random, schema);
   draw_skipped(random, schema.tables);
   draw_references(random, schema.tables);
-  for (int i = 0; i < tables; ++i) {
-    Table& table = schema.tables[static_cast<std::size_t>(i)];
-    draw_surroundings(random, table, i);
+  draw_children(random, schema.tables, since);
+  int number = 0;
+  for (Table& table : schema.tables) {
+    draw_surroundings(random, table, number++);
     draw_layout(random, table);
   }
   return schema;

@@ -55,6 +55,10 @@ struct Table {
   std::string persistence;               ///< "UNLOGGED " or nothing
   std::vector<std::string> constraints;  ///< inside CREATE TABLE
   std::string partition_by;
+  std::vector<std::string> parents;  ///< quoted names of the tables that it inherits from
+  std::size_t inherited = 0;         ///< how many of `columns`, the first, it has from those
+  bool adopted = false;              ///< it was a table of its own before it inherited
+  bool has_children = false;
   std::vector<std::string> partitions;  ///< quoted names; each has its statement in `later`
   std::vector<std::string> before;      ///< statements before CREATE TABLE
   std::vector<std::string> later;       ///< statements after it
@@ -63,17 +67,14 @@ struct Table {
   int unique = -1;          ///< a column with a deferrable unique constraint
   std::string view;         ///< quoted; shows the whole table and may be written to
   bool row_security = false;
-  bool skipped = false;  ///< by the migration's settings: neither carried nor compared
-  bool wide = false;     ///< with hundreds of columns that no statement names
+  std::vector<std::string> rules;  ///< statements; a table with rules can't be written by all
+  bool skipped = false;            ///< by the migration's settings: neither carried nor compared
+  bool wide = false;               ///< with hundreds of columns that no statement names
   Attached attached;
   /// Of the columns on the new side, where the old one's order is that in which they were added.
   std::vector<std::size_t> new_order;
   bool lost_column = false;  ///< the old side had one more once
 
-  /// Whether partitions may have another layout than the table. Where its key has a generated
-  /// column, PostgreSQL leaves that NULL in the transition table of an INSERT into such a
-  /// partition, and capture does not see which row it was.
-  bool layout_may_differ() const;
   /// `schema`, unquoted.
   std::string schema_name() const;
   std::string create_sql(sync::Side side) const;
@@ -82,6 +83,8 @@ struct Table {
   std::string surroundings_sql() const;
 
  private:
+  std::vector<std::size_t> order(sync::Side side) const;
+  std::string column_sql(std::size_t position) const;
   std::string columns_sql(const std::vector<std::size_t>& order) const;
 };
 
@@ -99,6 +102,11 @@ Schema draw_schema(Random& random, int since);
 
 /// The parts of a table that draw_schema puts together.
 Table draw_table(Random& random, int since, int number);
+/// Its names.
+Table name_table(Random& random, int number);
+void add_key_column(Random& random, Table& table, std::string name, int since);
+/// PRIMARY KEY or unique index over `key`.
+void add_key_constraint(Random& random, Table& table, bool may_be_deferrable);
 void draw_partitions(Random& random, Table& table);
 void draw_constraints(Random& random, Table& table);
 void draw_triggers(Random& random, Table& table);
@@ -107,6 +115,8 @@ void draw_references(Random& random, std::vector<Table>& tables);
 void draw_shared_sequence(Random& random, Schema& schema);
 void draw_skipped(Random& random, std::vector<Table>& tables);
 void draw_surroundings(Random& random, Table& table, int number);
+/// Tables that inherit from those that are there.
+void draw_children(Random& random, std::vector<Table>& tables, int since);
 /// Where the two sides differ in what does not matter.
 void draw_layout(Random& random, Table& table);
 

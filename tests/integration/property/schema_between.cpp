@@ -42,6 +42,31 @@ void add_reference(Random& random, Table& from, const Table& to, const std::stri
   }
 }
 
+// What the application says is more than it says: what is carried is what came of it.
+void draw_rules(Random& random, Table& table) {
+  const std::string column = postgres::quote_identifier(random.pick(table.columns).name);
+  const auto also = [&](std::string_view event, std::string_view row) {
+    return fmt::format(
+        "CREATE RULE \"also {0}\" AS ON {0} TO {1} DO ALSO INSERT INTO public.audit (what) "
+        "VALUES ('{0} ' || left(({2}.{3})::text, 60))",
+        event, table.name, row, column);
+  };
+  if (random.chance(60)) {
+    table.rules.push_back(also("INSERT", "NEW"));
+  }
+  if (random.chance(60)) {
+    table.rules.push_back(also("UPDATE", "OLD"));
+  }
+  if (random.chance(60)) {
+    table.rules.push_back(also("DELETE", "OLD"));
+  }
+  if (random.chance(30)) {
+    table.rules.push_back(
+        fmt::format("CREATE RULE never AS ON INSERT TO {} WHERE NEW.{} IS NULL DO INSTEAD NOTHING",
+                    table.name, column));
+  }
+}
+
 }  // namespace
 
 void draw_references(Random& random, std::vector<Table>& tables) {
@@ -93,16 +118,19 @@ void draw_surroundings(Random& random, Table& table, int number) {
     table.view = table.schema + "." + postgres::quote_identifier(fmt::format("View {}", number));
   }
   table.row_security = random.chance(8);
+  if (random.chance(12)) {
+    draw_rules(random, table);
+  }
 }
 
 void draw_layout(Random& random, Table& table) {
-  table.lost_column =
-      random.chance(15) && (table.partition_by.empty() || table.layout_may_differ());
+  table.lost_column = random.chance(15);
   if (!random.chance(25)) {
     return;
   }
-  std::vector<std::size_t> left(table.columns.size());
-  std::iota(left.begin(), left.end(), 0U);
+  const std::size_t first = table.adopted ? 0 : table.inherited;
+  std::vector<std::size_t> left(table.columns.size() - first);
+  std::iota(left.begin(), left.end(), first);
   while (!left.empty()) {
     table.new_order.push_back(random.take(left));
   }

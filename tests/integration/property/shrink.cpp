@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "integration/property/journey.h"
 
@@ -72,28 +73,43 @@ class Shrinker {
                   [&](const Operation& o) { return o.table == table || o.also == table; });
   }
 
+  /// A table's name, and those of what inherits from it.
+  static std::set<std::string> family(const std::vector<Table>& tables, const std::string& eldest) {
+    std::set<std::string> names = {eldest};
+    for (const Table& table : tables) {  // parents stand before their children
+      if (std::any_of(table.parents.begin(), table.parents.end(),
+                      [&](const std::string& parent) { return names.contains(parent); })) {
+        names.insert(table.name);
+      }
+    }
+    return names;
+  }
+
+  static void forget(Case& from, const std::string& name) {
+    std::erase_if(from.schema.tables, [&](const Table& table) { return table.name == name; });
+    for (Table& table : from.schema.tables) {
+      std::erase_if(table.references, [&](const ForeignKey& key) { return key.to == name; });
+    }
+    forget(from.fill, name);
+    forget(from.kept, name);
+    for (Work& work : from.held) {
+      forget(work.operations, name);
+    }
+    for (std::vector<Work>& works : from.writers) {
+      for (Work& work : works) {
+        forget(work.operations, name);
+      }
+    }
+  }
+
   // A table goes with all that names it.
   bool drop_tables() {
     bool smaller = false;
     for (std::size_t i = 0; i < smallest_.schema.tables.size() && !over();) {
       Case candidate = smallest_;
-      auto& tables = candidate.schema.tables;
-      const std::string name = tables[i].name;
-      tables.erase(tables.begin() + static_cast<std::ptrdiff_t>(i));
-      for (Table& table : tables) {
-        std::erase_if(table.references, [&](const ForeignKey& key) { return key.to == name; });
-      }
-      forget(candidate.fill, name);
-      forget(candidate.kept, name);
-      for (auto* works : {&candidate.held}) {
-        for (Work& work : *works) {
-          forget(work.operations, name);
-        }
-      }
-      for (auto& works : candidate.writers) {
-        for (Work& work : works) {
-          forget(work.operations, name);
-        }
+      for (const std::string& name :
+           family(smallest_.schema.tables, smallest_.schema.tables[i].name)) {
+        forget(candidate, name);
       }
       if (fails(candidate)) {
         smallest_ = std::move(candidate);

@@ -13,7 +13,7 @@ using sync::Side;
 constexpr const char* template_database = "property";
 
 postgres::Session& administration(Servers::Shared& shared) {
-  if (!shared.administration) {
+  if (!shared.administration || shared.administration->broken()) {
     shared.administration.emplace(shared.server.connect());
   }
   return *shared.administration;

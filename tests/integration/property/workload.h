@@ -25,6 +25,7 @@ struct Work {
   bool counts = true;        ///< adds one to its writer's counter and leaves a token
   bool reads_first = false;  ///< the counter is read and then set, not incremented
   bool rolls_back = false;
+  bool asynchronous = false;  ///< its COMMIT does not wait for the disk: a crash may lose it
 };
 
 struct WorkloadBounds {

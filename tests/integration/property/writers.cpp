@@ -134,6 +134,9 @@ Writer::Outcome Writer::begin(const Work& work) {
   return attempt([&] {
     transaction_ =
         std::make_unique<postgres::Transaction>(*session_, "ISOLATION LEVEL " + work.isolation);
+    if (work.asynchronous) {
+      session_->batch("SET LOCAL synchronous_commit = off");
+    }
     // Takes the snapshot, where it is kept.
     session_->query("SELECT count(*) FROM public.token");
   });

@@ -34,7 +34,8 @@ class Worker(threading.Thread):
         self.process = subprocess.Popen(
             ['setpriv', '--pdeathsig', 'KILL', '--', program, '[cases]'],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**environment, 'CROSSOVER_TEST_SEEDS': ' '.join(f'{first}..{last}' for first, last in seeds)})
+            env={**environment, 'CROSSOVER_TEST_WORKERS': '1',
+                 'CROSSOVER_TEST_SEEDS': ' '.join(f'{first}..{last}' for first, last in seeds)})
 
     def run(self):
         for line in self.process.stdout:

@@ -9,7 +9,7 @@ import re
 HEAD = '''# Property test
 Random schemas, random transactions of several writers, random faults, and random moments of copy, drain, switch and rollback; the
 databases are compared by plain SQL that is not our verification, and the counters and tokens of the writers with what they were told.
-This page is written by `scripts/check property`, which goes on where it ends (remove it to begin anew); 30 cases with seeds of their
+This page is written by `scripts/check property`, which goes on where it ends (remove it to begin anew); 200 cases with seeds of their
 own are a part of `scripts/test integration`. A seed is run again by
 
     CROSSOVER_TEST_VERSIONS="{majors}" CROSSOVER_TEST_SEEDS=17 build/debug/tests/integration/property/property_test

@@ -3,23 +3,22 @@
 //
 // CROSSOVER_TEST_SEEDS are the cases' seeds ("17", or ranges: "1..25 51..75"); without it some are
 // drawn. CROSSOVER_TEST_VERSIONS are the versions that cases are drawn for ("12 18"; default: those
-// that are there), so they belong to a seed. CROSSOVER_TEST_SECONDS ends the test at the end of a
-// range. CROSSOVER_TEST_SHRINK is how many seconds a failing case may be shrunk for.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
+// that are there), so they belong to a seed. CROSSOVER_TEST_WORKERS is how many cases run at once
+// (default: one for each core), each with servers of its own. CROSSOVER_TEST_SECONDS ends the test
+// when the ranges that are begun have ended. CROSSOVER_TEST_SHRINK is how many seconds a failing
+// case may be shrunk for.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <iostream>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
+#include <thread>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "fixtures/postgres/installation.h"
 #include "integration/property/coverage.h"
 #include "integration/property/journey.h"
+#include "integration/property/seed_run.h"
 
 using namespace crossover;
 using namespace crossover::test;
@@ -27,14 +26,8 @@ using namespace crossover::test::property;
 
 namespace {
 
-constexpr std::uint64_t usual_cases = 30;
+constexpr std::uint64_t usual_cases = 200;
 constexpr int usual_shrink_seconds = 60;
-
-struct Range {
-  std::uint64_t first;
-  std::uint64_t last;
-  std::string text() const { return fmt::format("{}..{}", first, last); }
-};
 
 std::string environment(const char* variable) {
   const char* given = std::getenv(variable);
@@ -46,20 +39,10 @@ int number(const char* variable, int otherwise) {
   return given.empty() ? otherwise : std::stoi(given);
 }
 
-std::vector<Range> ranges() {
-  std::vector<Range> found;
-  std::istringstream words(environment("CROSSOVER_TEST_SEEDS"));
-  for (std::string word; words >> word;) {
-    const auto dots = word.find("..");
-    const std::uint64_t first = std::stoull(word);
-    found.push_back(
-        {first, dots == std::string::npos ? first : std::stoull(word.substr(dots + 2))});
-  }
-  if (found.empty()) {
-    const std::uint64_t first = std::random_device{}() % 1000000000;
-    found.push_back({first, first + usual_cases - 1});
-  }
-  return found;
+std::vector<SeedRange> ranges() {
+  const std::vector<SeedRange> given = read_ranges(environment("CROSSOVER_TEST_SEEDS"));
+  const std::uint64_t first = std::random_device{}() % 1000000000;
+  return given.empty() ? std::vector<SeedRange>{{first, first + usual_cases - 1}} : given;
 }
 
 std::vector<int> installed_versions() {
@@ -83,80 +66,32 @@ std::vector<int> versions() {
   return found.empty() ? installed_versions() : found;
 }
 
-class Run {
- public:
-  explicit Run(std::vector<int> versions) : versions_(std::move(versions)) {}
-
-  /// Returns the seeds that failed.
-  std::vector<std::uint64_t> run(const Range& range) {
-    std::vector<std::uint64_t> failed;
-    Coverage coverage;
-    const auto start = std::chrono::steady_clock::now();
-    for (std::uint64_t seed = range.first; seed <= range.last; ++seed) {
-      if (!run(seed, coverage)) {
-        failed.push_back(seed);
-      }
-    }
-    // For who sums up (scripts/check property).
-    const nlohmann::json ended = {{"seeds", range.text()},
-                                  {"releases", servers_.releases()},
-                                  {"failed", failed},
-                                  {"seconds", seconds(std::chrono::steady_clock::now() - start)},
-                                  {"acknowledged", std::exchange(acknowledged_, 0)},
-                                  {"covered", coverage.counts()}};
-    std::cout << "ended " << ended.dump() << "\n" << std::flush;
-    return failed;
-  }
-
- private:
-  bool run(std::uint64_t seed, Coverage& coverage) {
-    const Case drawn = draw_case(seed, versions_);
-    const auto start = std::chrono::steady_clock::now();
-    const Outcome outcome = run_case(drawn, servers_);
-    std::cout << fmt::format("seed {}: PostgreSQL {} to {}, {:.1f} s\n", seed, drawn.old_version,
-                             drawn.new_version, seconds(std::chrono::steady_clock::now() - start))
-              << std::flush;
-    coverage.add(drawn, outcome);
-    acknowledged_ += outcome.acknowledged;
-    if (outcome.failure.empty()) {
-      return true;
-    }
-    std::cout << fmt::format("seed {} fails: {}\n", seed, outcome.failure)
-              << fmt::format(
-                     "it is run again by: CROSSOVER_TEST_VERSIONS='{}' "
-                     "CROSSOVER_TEST_SEEDS={} property_test\nshrinking\n",
-                     fmt::join(versions_, " "), seed)
-              << std::flush;
-    const Case smallest =
-        shrink(drawn, servers_, number("CROSSOVER_TEST_SHRINK", usual_shrink_seconds));
-    const std::string again = run_case(smallest, servers_).failure;
-    std::cout << fmt::format("smallest case that was found:\n{}\nit says: {}\n", smallest.text(),
-                             again.empty() ? "(nothing this time)" : again)
-              << std::flush;
-    return false;
-  }
-
-  std::vector<int> versions_;
-  Servers servers_;
-  std::uint64_t acknowledged_ = 0;
-};
-
 }  // namespace
 
 TEST_CASE("whatever the schema, the load and the faults, both databases are the same", "[cases]") {
   const std::vector<int> those = versions();
   REQUIRE_FALSE(those.empty());
-  const auto start = std::chrono::steady_clock::now();
-  const auto budget = std::chrono::seconds(number("CROSSOVER_TEST_SECONDS", 1000000000));
-  Run run(those);
-  for (const Range& range : ranges()) {
-    if (std::chrono::steady_clock::now() - start > budget) {
-      break;
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::vector<std::uint64_t> failed = run_seeds(
+      ranges(), {.versions = those,
+                 .workers = number("CROSSOVER_TEST_WORKERS", static_cast<int>(cores)),
+                 .budget = std::chrono::seconds(number("CROSSOVER_TEST_SECONDS", 1000000000)),
+                 .shrink_seconds = number("CROSSOVER_TEST_SHRINK", usual_shrink_seconds)});
+  INFO("CROSSOVER_TEST_SEEDS of those that failed");
+  CHECK(failed == std::vector<std::uint64_t>{});
+}
+
+TEST_CASE("seeds are read in ranges") {
+  const auto text = [](const std::string& given) {
+    std::string found;
+    for (const SeedRange& range : read_ranges(given)) {
+      found += range.text() + " ";
     }
-    std::cout << fmt::format("seeds {}\n", range.text()) << std::flush;
-    INFO("CROSSOVER_TEST_SEEDS of those that failed");
-    CHECK(run.run(range) == std::vector<std::uint64_t>{});
-  }
+    return found;
+  };
+  CHECK(text("") == "");
+  CHECK(text("17") == "17..17 ");
+  CHECK(text(" 1..25 51..75 9") == "1..25 51..75 9..9 ");
 }
 
 TEST_CASE("no part of the generator is dead") {
@@ -178,6 +113,14 @@ TEST_CASE("no part of the generator is dead") {
                            "table: another order of columns on the new side",
                            "table: has lost a column on the old side",
                            "table: of hundreds of columns",
+                           "table: parent",
+                           "table: child of two parents",
+                           "table: child and parent",
+                           "table: child without a key",
+                           "table: child that was a table of its own",
+                           "table: child that is skipped",
+                           "rule: also writes another table",
+                           "rule: instead, under a condition",
                            "name: of 61 bytes or more",
                            "name: with a quote",
                            "key: none",
@@ -188,6 +131,7 @@ TEST_CASE("no part of the generator is dead") {
                            "key: public.letter",
                            "key: text COLLATE public.ignoring_case",
                            "key: bigint, generated",
+                           "key: generated, of a partitioned table",
                            "key: bigint, from a sequence",
                            "column: generated, stored",
                            "column: generated, virtual",
@@ -211,6 +155,9 @@ TEST_CASE("no part of the generator is dead") {
                            "statement: truncate",
                            "statement: truncate of a partition",
                            "statement: truncate of several tables",
+                           "statement: truncate of a parent without its children",
+                           "statement: row movement from a parent to a child",
+                           "statement: row movement from a child to a parent",
                            "statement: merge",
                            "statement: row locks",
                            "statement: nextval alone",
@@ -220,6 +167,7 @@ TEST_CASE("no part of the generator is dead") {
                            "transaction: SERIALIZABLE",
                            "transaction: REPEATABLE READ",
                            "transaction: rolled back",
+                           "transaction: committed asynchronously",
                            "journey: 4 moves",
                            "fault at: the installation",
                            "fault at: the copy",

@@ -11,10 +11,7 @@ namespace {
 
 constexpr int holder_number = 9;
 
-OnLoss on_loss(const Case& what) {
-  return what.has([](const Fault& fault) { return fault.stops_servers(); }) ? OnLoss::reconnect
-                                                                            : OnLoss::fail;
-}
+OnLoss on_loss(const Case& what) { return what.stops_servers() ? OnLoss::reconnect : OnLoss::fail; }
 
 // What a constraint refuses is left out.
 void run_all(postgres::Session& session, const std::vector<Operation>& operations) {
@@ -104,15 +101,36 @@ std::string Application::open_transaction() const {
   return has_written_ ? " beside a transaction that has written" : " beside a transaction";
 }
 
-std::string Application::differences() {
-  std::vector<Acknowledged> acknowledged = writers_.acknowledged();
-  acknowledged.resize(holder_number);
-  acknowledged.push_back(holder_.acknowledged());
-  acknowledged_ = 0;
-  for (const Acknowledged& one : acknowledged) {
-    acknowledged_ += one.tokens.size();
+std::vector<Acknowledged> Application::told() {
+  std::vector<Acknowledged> all = writers_.acknowledged();
+  all.resize(holder_number);
+  all.push_back(holder_.acknowledged());
+  return all;
+}
+
+std::uint64_t Application::acknowledged_now() {
+  std::uint64_t count = 0;
+  for (const Acknowledged& one : told()) {
+    count += one.tokens.size();
   }
-  return compare_rows(site_, skipped_) + compare_acknowledged(site_, acknowledged);
+  return count;
+}
+
+std::string Application::differences() {
+  acknowledged_ = acknowledged_now();
+  return compare_rows(site_, skipped_) + compare_acknowledged(site_, told());
+}
+
+std::string Application::forget_lost(Side live) {
+  std::vector<Acknowledged> there = read_acknowledged(site_.look(live));
+  const std::vector<Acknowledged> all = told();
+  std::string text;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    text += more_than_acknowledged(i, there[i], all[i]);
+  }
+  holder_.correct(there[holder_number]);
+  writers_.correct(there);
+  return text;
 }
 
 }  // namespace crossover::test::property

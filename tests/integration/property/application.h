@@ -36,8 +36,14 @@ class Application {
   std::string differences();
   /// Transactions that were counted and acknowledged until then.
   std::uint64_t acknowledged() const { return acknowledged_; }
+  /// And until now. Nobody may be writing.
+  std::uint64_t acknowledged_now();
+  /// What a failover of the live side has taken from the application is not asked for any more.
+  /// Says what is there that was never acknowledged; empty when nothing is.
+  std::string forget_lost(sync::Side live);
 
  private:
+  std::vector<Acknowledged> told();
   void write_held();
 
   const Case& case_;

@@ -35,11 +35,28 @@ Step draw_step(Random& random, bool unlogged) {
   return step;
 }
 
+// A standby is left behind and takes over; between both is nothing that ends its use.
+void draw_failover(Random& random, std::vector<Step>& steps) {
+  steps.push_back({.kind = Step::Kind::replica, .often = random.below(2)});
+  for (int i = random.below(4); i > 0; --i) {
+    steps.push_back(draw_step(random, false));
+    if (steps.back().kind == Step::Kind::purge) {
+      steps.pop_back();
+    }
+  }
+  steps.push_back(
+      {.kind = Step::Kind::failover, .often = random.between(1, 25), .early = random.chance(60)});
+}
+
 std::vector<Step> draw_steps(Random& random, bool unlogged) {
   std::vector<Step> steps;
   const auto some = [&](int most) {
     for (int i = random.below(most + 1); i > 0; --i) {
       steps.push_back(draw_step(random, unlogged));
+    }
+    // A standby has no rows of unlogged tables.
+    if (!unlogged && random.chance(3)) {
+      draw_failover(random, steps);
     }
   };
   some(4);
@@ -102,8 +119,9 @@ bool unlogged(const Schema& schema) {
 }  // namespace
 
 std::string_view name(Step::Kind kind) {
-  static constexpr const char* names[] = {"work", "round",  "drain",   "verify", "purge",
-                                          "hold", "settle", "reverse", "move",   "change"};
+  static constexpr const char* names[] = {"work",  "round",  "drain",   "verify",
+                                          "purge", "hold",   "settle",  "reverse",
+                                          "move",  "change", "replica", "failover"};
   return names[static_cast<int>(kind)];
 }
 
@@ -146,6 +164,12 @@ Case draw_case(std::uint64_t seed, const std::vector<int>& versions) {
 bool Case::has(const std::function<bool(const Fault&)>& is) const {
   return is(install_fault) || is(copy_fault) ||
          std::any_of(steps.begin(), steps.end(), [&](const Step& step) { return is(step.fault); });
+}
+
+bool Case::stops_servers() const {
+  return has([](const Fault& fault) { return fault.stops_servers(); }) ||
+         std::any_of(steps.begin(), steps.end(),
+                     [](const Step& step) { return step.kind == Step::Kind::failover; });
 }
 
 std::string Case::text() const {

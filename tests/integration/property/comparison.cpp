@@ -136,27 +136,47 @@ std::string digest(Session& session, const std::string& table) {
                          .text(0, 0));
 }
 
+std::vector<Acknowledged> read_acknowledged(Session& session) {
+  const auto results =
+      session.pipeline({{"SELECT value FROM public.counter ORDER BY id", {}, {}},
+                        {"SELECT writer, token FROM public.token ORDER BY 1, 2", {}, {}}});
+  std::vector<Acknowledged> found(results[0].size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    found[i].counter = static_cast<int>(results[0].int64(i, 0));
+  }
+  for (std::size_t row = 0; row < results[1].size(); ++row) {
+    found.at(static_cast<std::size_t>(results[1].int64(row, 0)))
+        .tokens.push_back(static_cast<int>(results[1].int64(row, 1)));
+  }
+  return found;
+}
+
+std::string more_than_acknowledged(std::size_t writer, const Acknowledged& there,
+                                   const Acknowledged& told) {
+  std::string text;
+  if (!std::includes(told.tokens.begin(), told.tokens.end(), there.tokens.begin(),
+                     there.tokens.end())) {
+    text += fmt::format("writer {} has tokens that were never acknowledged\n", writer);
+  }
+  if (there.counter != static_cast<int>(there.tokens.size())) {
+    text += fmt::format("counter {} is {}, beside {} tokens\n", writer, there.counter,
+                        there.tokens.size());
+  }
+  return text;
+}
+
 std::string compare_acknowledged(Site& site, const std::vector<Acknowledged>& acknowledged) {
   std::string text;
   for (const Side side : {Side::old_side, Side::new_side}) {
-    Session& session = site.look(side);
-    const auto results =
-        session.pipeline({{"SELECT id, value FROM public.counter ORDER BY id", {}},
-                          {"SELECT writer, token FROM public.token ORDER BY 1, 2", {}}});
-    std::map<std::size_t, std::vector<int>> tokens;
-    for (std::size_t row = 0; row < results[1].size(); ++row) {
-      tokens[static_cast<std::size_t>(results[1].int64(row, 0))].push_back(
-          static_cast<int>(results[1].int64(row, 1)));
-    }
+    const std::vector<Acknowledged> there = read_acknowledged(site.look(side));
     for (std::size_t i = 0; i < acknowledged.size(); ++i) {
-      const auto counter = results[0].int64(i, 1);
-      if (counter != acknowledged[i].counter) {
-        text += fmt::format("counter {} in {} is {}, acknowledged {}\n", i, name(side), counter,
-                            acknowledged[i].counter);
+      if (there.at(i).counter != acknowledged[i].counter) {
+        text += fmt::format("counter {} in {} is {}, acknowledged {}\n", i, name(side),
+                            there[i].counter, acknowledged[i].counter);
       }
-      if (tokens[i] != acknowledged[i].tokens) {
-        text += fmt::format("writer {} has {} tokens in {}, acknowledged {}\n", i, tokens[i].size(),
-                            name(side), acknowledged[i].tokens.size());
+      if (there[i].tokens != acknowledged[i].tokens) {
+        text += fmt::format("writer {} has {} tokens in {}, acknowledged {}\n", i,
+                            there[i].tokens.size(), name(side), acknowledged[i].tokens.size());
       }
     }
   }

@@ -15,6 +15,13 @@ std::string compare_rows(Site& site, const std::vector<std::string>& skipped);
 /// All rows of one table, by its quoted name.
 std::string digest(postgres::Session& session, const std::string& table);
 
+/// What the writers' counters and tokens say, by their numbers.
+std::vector<Acknowledged> read_acknowledged(postgres::Session& session);
+
+/// What is `there` of one writer beyond what it was `told`; empty when nothing is.
+std::string more_than_acknowledged(std::size_t writer, const Acknowledged& there,
+                                   const Acknowledged& told);
+
 /// Whether each side holds exactly what the writers were told; empty when it does.
 std::string compare_acknowledged(Site& site, const std::vector<Acknowledged>& acknowledged);
 

@@ -17,20 +17,24 @@ namespace crossover::test::property {
 /// One step of a migration.
 struct Step {
   enum class Kind {
-    work,     ///< the writers do some transactions
-    round,    ///< each of them gets through with all of its transactions; never drawn
-    drain,    ///< and `often` more
-    verify,   ///< our own comparison, under load
-    purge,    ///< of what was carried
-    hold,     ///< a transaction of the application begins and stays open
-    settle,   ///< and ends
-    reverse,  ///< capture on the new side
-    move,     ///< the service goes to the other side
-    change,   ///< of the live schema, which a drain refuses, and back again
+    work,      ///< the writers do some transactions
+    round,     ///< each of them gets through with all of its transactions; never drawn
+    drain,     ///< and `often` more
+    verify,    ///< our own comparison, under load
+    purge,     ///< of what was carried
+    hold,      ///< a transaction of the application begins and stays open
+    settle,    ///< and ends
+    reverse,   ///< capture on the new side
+    move,      ///< the service goes to the other side
+    change,    ///< of the live schema, which a drain refuses, and back again
+    replica,   ///< a standby of the live side (of the other one: `often` 1) is left behind
+    failover,  ///< and takes its primary's place
   };
   Kind kind = Kind::work;
-  int often = 0;
-  bool early = false;  ///< hold: writes at once; move: what a broken one has closed is opened again
+  int often = 0;  ///< how many transactions, drains or whatever the kind says
+  /// hold: writes at once; move: what a broken one has closed is opened again; failover: the
+  /// application goes on before it is noticed.
+  bool early = false;
   Fault fault{};
 };
 
@@ -60,6 +64,8 @@ struct Case {
   std::string text() const;
   /// Whether a fault for which `is` holds befalls it.
   bool has(const std::function<bool(const Fault&)>& is) const;
+  /// Whether a server goes away under its clients.
+  bool stops_servers() const;
 };
 
 std::string_view name(Step::Kind kind);

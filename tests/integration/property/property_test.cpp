@@ -169,6 +169,8 @@ TEST_CASE("no part of the generator is dead") {
                            "transaction: rolled back",
                            "transaction: committed asynchronously",
                            "journey: 4 moves",
+                           "step: failover",
+                           "step: change",
                            "fault at: the installation",
                            "fault at: the copy",
                            "fault at: drain",

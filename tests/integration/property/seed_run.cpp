@@ -4,7 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -19,6 +22,9 @@ namespace crossover::test::property {
 namespace {
 
 using Now = std::chrono::steady_clock;
+
+/// Hundreds of times what one takes.
+constexpr std::chrono::seconds most_for_a_case{300};
 
 /// What has become of one range.
 struct Sum {
@@ -93,6 +99,29 @@ class Board {
     print(text);
   }
 
+  /// Begins, or with nothing ends, the time that the case of `seed` has.
+  void running(std::uint64_t seed, std::optional<Now::time_point> since) {
+    const std::lock_guard lock(mutex_);
+    if (since) {
+      running_[seed] = *since;
+    } else {
+      running_.erase(seed);
+    }
+  }
+
+  /// A case that waits for ever can't be ended from outside, so all ends, with its seed. To be
+  /// called now and then.
+  void end_if_stuck() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [seed, since] : running_) {
+      if (Now::now() - since > most_for_a_case) {
+        print(
+            fmt::format("seed {} has not ended within {:.0f} s\n", seed, seconds(most_for_a_case)));
+        std::_Exit(2);
+      }
+    }
+  }
+
   std::vector<std::uint64_t> failed() {
     const std::lock_guard lock(mutex_);
     std::sort(failed_.begin(), failed_.end());
@@ -108,6 +137,35 @@ class Board {
   std::size_t next_ = 0;     ///< the range that seeds are taken of
   std::uint64_t taken_ = 0;  ///< how many of them were
   std::vector<std::uint64_t> failed_;
+  std::map<std::uint64_t, Now::time_point> running_;
+};
+
+/// Looks after the board while others work.
+class Watch {
+ public:
+  explicit Watch(Board& board)
+      : thread_([this, &board] {
+          std::unique_lock lock(mutex_);
+          while (!ended_.wait_for(lock, std::chrono::seconds(5), [this] { return over_; })) {
+            board.end_if_stuck();
+          }
+        }) {}
+  ~Watch() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    ended_.notify_all();
+    thread_.join();
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool over_ = false;
+  std::thread thread_;
 };
 
 /// One case after the other, on servers of its own: a case may stop them.
@@ -119,11 +177,15 @@ class Worker {
     while (const auto taken = board_.take()) {
       const Case drawn = draw_case(taken->first, options_.versions);
       const auto start = Now::now();
+      board_.running(drawn.seed, start);
       const Outcome outcome = run_case(drawn, servers_);
+      board_.running(drawn.seed, std::nullopt);
       board_.say(fmt::format("seed {}: PostgreSQL {} to {}, {:.1f} s\n", drawn.seed,
                              drawn.old_version, drawn.new_version, seconds(Now::now() - start)));
       if (!outcome.failure.empty()) {
+        board_.running(drawn.seed, Now::now() + std::chrono::seconds(options_.shrink_seconds));
         explain(drawn, outcome);
+        board_.running(drawn.seed, std::nullopt);
       }
       board_.ended(*taken->second, drawn, outcome, servers_.releases());
     }
@@ -167,6 +229,7 @@ std::vector<SeedRange> read_ranges(const std::string& text) {
 std::vector<std::uint64_t> run_seeds(const std::vector<SeedRange>& ranges,
                                      const SeedRunOptions& options) {
   Board board(ranges, options.budget);
+  const Watch watch(board);
   std::vector<std::thread> threads;
   // A server ends with the thread that has started it, so each worker is one.
   for (int i = 0; i < options.workers; ++i) {

@@ -44,7 +44,8 @@ Servers::Shared& Servers::at(Side side, int version) {
     shared = std::make_unique<Shared>(
         PostgresServer({.version = version,
                         .settings = {{"deadlock_timeout", "20ms"}, {"autovacuum", "off"}},
-                        .hba = {"host all all 127.0.0.1/32 trust"}}),
+                        .hba = {"host all all 127.0.0.1/32 trust",
+                                "host replication all 127.0.0.1/32 trust"}}),
         std::nullopt);
     shared->server.create_role("writer");
     shared->server.create_database(template_database);
@@ -106,9 +107,28 @@ postgres::Session& Site::look(Side side) {
 }
 
 void Site::start(Side side) {
+  forget_sessions(side);
+  at(side).shared.server.start();
+}
+
+void Site::leave_behind(Side side) {
+  behind_.emplace(Behind{side, server(side).standby()});
+  behind_->standby->catch_up_with(server(side));
+  behind_->standby->stop();
+}
+
+Side Site::fail_over() {
+  const Side side = behind_->side;
+  forget_sessions(side);
+  server(side).give_way_to(*behind_->standby);
+  behind_.reset();
+  return side;
+}
+
+// Those that end with the server.
+void Site::forget_sessions(Side side) {
   at(side).look.reset();
   at(side).shared.administration.reset();
-  at(side).shared.server.start();
 }
 
 }  // namespace crossover::test::property

@@ -52,6 +52,14 @@ class Site {
   /// A server that was stopped comes back. By the thread that began the case: a server ends with
   /// the thread that has started it.
   void start(sync::Side side);
+  /// From now on there is a standby of `side` that has nothing of what comes after. By the thread
+  /// that began the case, and nobody may be writing.
+  void leave_behind(sync::Side side);
+  bool left_behind() const { return behind_.has_value(); }
+  /// It is not used any more.
+  void give_up_standby() { behind_.reset(); }
+  /// The server of that side is lost, and the standby takes its place. Returns which side it is.
+  sync::Side fail_over();
 
  private:
   /// As the engine reaches it.
@@ -74,11 +82,18 @@ class Site {
     Reached reached;
     std::optional<postgres::Session> look;
   };
+  void forget_sessions(sync::Side side);
   Half& at(sync::Side side) { return side == sync::Side::old_side ? old_ : new_; }
+
+  struct Behind {
+    sync::Side side;
+    std::unique_ptr<PostgresServer> standby;
+  };
 
   std::string database_;
   Half old_;
   Half new_;
+  std::optional<Behind> behind_;
   sync::Databases databases_;
 };
 

@@ -262,6 +262,13 @@ std::vector<Acknowledged> Writers::acknowledged() {
   return all;
 }
 
+void Writers::correct(const std::vector<Acknowledged>& there) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < writers_.size(); ++i) {
+    writers_[i].correct(there.at(i));
+  }
+}
+
 // A writer that met a closed gate waits for the next release, as do all when they are to park.
 bool Writers::wait_for_release(std::size_t index, std::uint64_t& seen) {
   std::unique_lock lock(mutex_);

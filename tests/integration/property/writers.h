@@ -52,6 +52,8 @@ class Writer {
   Outcome end(const Work& work);
 
   const Acknowledged& acknowledged() const { return acknowledged_; }
+  /// After a server has lost what it had acknowledged.
+  void correct(Acknowledged there) { acknowledged_ = std::move(there); }
 
  private:
   void perform(const Operation& operation);
@@ -93,6 +95,8 @@ class Writers {
   std::string failure();
   /// Of each writer. They must be parked.
   std::vector<Acknowledged> acknowledged();
+  /// After a server has lost what it had acknowledged: one for each writer, which must be parked.
+  void correct(const std::vector<Acknowledged>& there);
   /// Returns when `count` more transactions have ended, or a moment later when they are blocked.
   void wait_for(std::uint64_t count);
   /// Returns when each writer has had each of its transactions acknowledged once more. What has not

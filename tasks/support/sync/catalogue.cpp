@@ -93,28 +93,35 @@ void read_inheritance(Session& session, const std::string& schemas, Catalogue& c
   }
 }
 
+// What does not follow the table costs once, not for each column: the equality of each type, and
+// the table's own names, all of which pg_get_expr compares with one another where it is told of the
+// table. Only what generates a column can name others.
 void read_columns(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows rows = session.query(R"(
+    WITH equality AS MATERIALIZED (
+      SELECT oc.opcintype AS type,
+             CASE WHEN opn.nspname = 'pg_catalog' THEN op.oprname::text
+                  ELSE format('OPERATOR(%I.%s)', opn.nspname, op.oprname) END AS name
+      FROM pg_opclass oc
+      JOIN pg_am am ON am.oid = oc.opcmethod AND am.amname = 'btree'
+      JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
+           AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3
+      JOIN pg_operator op ON op.oid = ao.amopopr
+      JOIN pg_namespace opn ON opn.oid = op.oprnamespace
+      WHERE oc.opcdefault)
     SELECT n.nspname, c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
            CASE WHEN a.attcollation <> t.typcollation
                 THEN (SELECT quote_ident(cn.nspname) || '.' || quote_ident(collname)
                       FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
                       WHERE co.oid = a.attcollation) END,
-           pg_get_expr(d.adbin, d.adrelid), a.attnotnull, a.attidentity, a.attgenerated,
-           (SELECT CASE WHEN opn.nspname = 'pg_catalog' THEN op.oprname::text
-                   ELSE format('OPERATOR(%I.%s)', opn.nspname, op.oprname) END
-            FROM pg_opclass oc
-            JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
-                 AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3
-            JOIN pg_operator op ON op.oid = ao.amopopr
-            JOIN pg_namespace opn ON opn.oid = op.oprnamespace
-            WHERE oc.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
-              AND oc.opcdefault AND oc.opcintype = base.oid)
+           pg_get_expr(d.adbin, CASE WHEN a.attgenerated = '' THEN 0 ELSE d.adrelid END),
+           a.attnotnull, a.attidentity, a.attgenerated, equality.name
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_type t ON t.oid = a.atttypid
-    JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+    LEFT JOIN equality
+         ON equality.type = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f')
       AND a.attnum > 0 AND NOT a.attisdropped

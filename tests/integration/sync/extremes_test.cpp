@@ -5,6 +5,7 @@
 #include <set>
 
 #include "sync/capture.h"
+#include "sync/catalogue.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
 #include "sync/gate.h"
@@ -97,6 +98,22 @@ struct Extremes {
 };
 
 }  // namespace
+
+TEST_CASE("reading the defaults of a table costs no more for its many columns") {
+  const PostgresServer server(17);
+  postgres::Session session = server.connect();
+  session.batch(
+      fmt::format("CREATE TABLE public.wide ({}, twice int GENERATED ALWAYS AS (c1 * 2) "
+                  "STORED)",
+                  columns(1, most_columns - 1, "c{} int DEFAULT 7")));
+  session.batch("SET statement_timeout = '1500ms'");  // a hundred times what it takes
+  const Catalogue catalogue = read_catalogue(session, {"public"});
+  const auto& found = catalogue.tables.at({"public", "wide"}).columns;
+  REQUIRE(found.size() == most_columns);
+  CHECK(found[most_columns - 2].expression == "7");
+  CHECK(found[most_columns - 2].equals == "=");
+  CHECK(found[most_columns - 1].expression == "(c1 * 2)");
+}
 
 TEST_CASE("tables with as many columns, key columns and toasted values as there can be") {
   const auto [old_version, new_version] = GENERATE(std::pair(12, 18), std::pair(18, 12));

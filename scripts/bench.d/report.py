@@ -1,6 +1,7 @@
 """Tables for people and a document for programs. Pure."""
 
 import dataclasses
+import statistics
 import time
 
 
@@ -35,6 +36,14 @@ class Table:
     notes: list = dataclasses.field(default_factory=list)
     # Every single measurement, for those who compute themselves.
     raw: dict = dataclasses.field(default_factory=dict)
+
+
+def spread(values: list, digits: int = 2) -> str:
+    """Median, smallest and largest."""
+    if len(values) == 1:
+        return f'{values[0]:,.{digits}f}'
+    return (f'{statistics.median(values):,.{digits}f} '
+            f'({min(values):,.{digits}f}-{max(values):,.{digits}f})')
 
 
 def heading(facts: dict) -> str:

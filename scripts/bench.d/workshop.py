@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 
+import samples
+
 SANDBOX_INSTANCE = 'bench'
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'crossover'
 KUBECTL = CACHE / 'bin/kubectl'
@@ -46,9 +48,10 @@ def median_ratio(these: list, those: list) -> float:
 
 
 class Workshop:
-    def __init__(self, root: pathlib.Path, build: pathlib.Path, rounds=None, rate=None):
+    def __init__(self, root: pathlib.Path, build: pathlib.Path, given):
         self.root, self.folder = root, build
-        self.rounds, self.rate = rounds, rate
+        self.rounds, self.rate, self.kinds, self.millions = given.rounds, given.rate, given.kinds, given.millions
+        self.samples = samples.Samples(given.samples)
         self.scratch = None
         self.environment = {**os.environ, 'LC_ALL': 'C', 'CROSSOVER_SANDBOX_NAME':
                             os.environ.get('CROSSOVER_SANDBOX_NAME', SANDBOX_INSTANCE)}
@@ -64,6 +67,10 @@ class Workshop:
         if not self.was_up:
             self.sandbox('down', '--purge')
         self.scratch_.cleanup()
+
+    def turns(self, enough: int) -> int:
+        """How many rounds to measure."""
+        return enough if self.rounds is None else self.rounds
 
     def say(self, text: str) -> None:
         print(f'bench: {text}', file=sys.stderr, flush=True)

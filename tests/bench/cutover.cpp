@@ -5,10 +5,12 @@
 // standard input says, and answers each line with a line of JSON, "error" in it when it failed:
 //   load direct|pooled RATE   the service begins to write, to the old database or through PgBouncer
 //   count                     how many writes were acknowledged so far
-//   mark                      the cutover begins
+//   mark                      the cutover begins; or a part of the load that is told by itself
+//   rate RATE                 the service writes so often from here on
 //   repoint old|new MS        the service's sessions connect there instead, within so long
 //   down | up                 the service is stopped, and started again
-//   install | switch          Crossover's: capture, gates and copy; the switch through PgBouncer
+//   install [no-gate]         Crossover's: capture, gates (or none of the old one) and copy
+//   switch                    Crossover's, through PgBouncer
 //   stop old|new              the service ends; what it was told, compared with that database
 #include <fmt/format.h>
 
@@ -98,13 +100,17 @@ class Cutover {
       return {{"acknowledged", traffic_.value().acknowledged()}};
     } else if (verb == "mark") {
       traffic_.value().mark();
+    } else if (verb == "rate") {
+      arguments >> number;
+      traffic_.value().set_rate(number);
     } else if (verb == "repoint") {
       arguments >> place >> number;
       traffic_.value().repoint(direct(server(place)), std::chrono::milliseconds(number));
     } else if (verb == "down" || verb == "up") {
       traffic_.value().set_down(verb == "down");
     } else if (verb == "install") {
-      bench::install_sync(databases(), synced_tables());
+      arguments >> place;
+      bench::install_sync(databases(), synced_tables(), place != "no-gate");
     } else if (verb == "switch") {
       const sync::Side side = sync::Side::new_side;
       return bench::described(bench::switch_when_quiet(
@@ -158,7 +164,20 @@ class Cutover {
             {"longest_gap_ms", figures.longest_gap_ms},
             {"worst_writer_ms", figures.worst_writer_ms},
             {"gap_before_ms", figures.gap_before_ms},
-            {"failures", figures.failures}};
+            {"failures", figures.failures},
+            {"periods", described(figures.periods)}};
+  }
+
+  static json described(const std::vector<bench::Period>& periods) {
+    json list = json::array();
+    for (const bench::Period& period : periods) {
+      list.push_back({{"seconds", period.seconds},
+                      {"acknowledged", period.acknowledged},
+                      {"median_ms", period.median_ms},
+                      {"p99_ms", period.p99_ms},
+                      {"slowest_ms", period.slowest_ms}});
+    }
+    return list;
   }
 
   std::int64_t events_;

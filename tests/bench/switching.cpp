@@ -31,7 +31,8 @@ cutover::SwitchReport switch_to(const sync::Databases& databases, cutover::Fleet
 
 }  // namespace
 
-void install_sync(const sync::Databases& databases, const std::vector<sync::SyncedTable>& tables) {
+void install_sync(const sync::Databases& databases, const std::vector<sync::SyncedTable>& tables,
+                  bool old_gate) {
   postgres::Session old_side = databases.old_db.open("install");
   postgres::Session new_side = databases.new_db.open("install");
   const Secret token("apply-token-of-the-bench");
@@ -45,7 +46,9 @@ void install_sync(const sync::Databases& databases, const std::vector<sync::Sync
   for (postgres::Session* session : {&old_side, &new_side}) {
     sync::record_tables(*session, tables);
     sync::install_capture(*session, tables, token, context);
-    sync::install_gate(*session, tables, token, session == &new_side, context);
+    if (old_gate || session == &new_side) {
+      sync::install_gate(*session, tables, token, session == &new_side, context);
+    }
     sync::take_owner(*session, "installer");
     sync::take_drainer(*session, "installer");
   }

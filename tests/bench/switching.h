@@ -10,8 +10,10 @@
 namespace crossover::bench {
 
 /// Puts capture and gates on both databases, with the gate of the new one closed, and copies all
-/// rows from the old one; the service may be writing meanwhile.
-void install_sync(const sync::Databases& databases, const std::vector<sync::SyncedTable>& tables);
+/// rows from the old one; the service may be writing meanwhile. Without `old_gate` nothing but
+/// capture is put on the old one.
+void install_sync(const sync::Databases& databases, const std::vector<sync::SyncedTable>& tables,
+                  bool old_gate = true);
 
 /// Switches the service to `side`; where a guard speaks against it (an autovacuum at work), again
 /// a second later and up to 30 times, as a person at a shell would.

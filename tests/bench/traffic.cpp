@@ -63,6 +63,11 @@ double in_ms(std::chrono::steady_clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
+// Of one session, so many of which make the rate.
+std::chrono::nanoseconds interval_of(int rate) {
+  return std::chrono::nanoseconds(std::chrono::seconds(writers)) / rate;
+}
+
 using Times = std::vector<std::chrono::steady_clock::time_point>;
 
 /// The longest time between neighbours of `times` and the two ends.
@@ -102,9 +107,8 @@ void fill_traffic_tables(Session& session, std::int64_t events) {
 }
 
 Traffic::Traffic(postgres::ConnectionOptions place, int rate)
-    : interval_(std::chrono::nanoseconds(std::chrono::seconds(writers)) / rate),
+    : interval_(interval_of(rate)),
       start_(Clock::now()),
-      mark_(Clock::time_point::max()),
       places_{std::move(place)},
       writers_(writers) {
   for (std::size_t i = 0; i < writers_.size(); ++i) {
@@ -114,7 +118,9 @@ Traffic::Traffic(postgres::ConnectionOptions place, int rate)
 
 Traffic::~Traffic() { stop(); }
 
-void Traffic::mark() { mark_ = Clock::now(); }
+void Traffic::mark() { marks_.push_back(Clock::now()); }
+
+void Traffic::set_rate(int rate) { interval_ = interval_of(rate); }
 
 void Traffic::repoint(postgres::ConnectionOptions place, std::chrono::milliseconds spread) {
   const std::lock_guard lock(mutex_);
@@ -198,11 +204,13 @@ void Traffic::run(std::size_t index) {
   std::mt19937 random(static_cast<unsigned>(index));
   std::unique_ptr<Session> session;
   // Evenly spread, and a schedule rather than a pause between.
-  auto next = start_ + interval_ * static_cast<int>(index) / writers;
+  auto next = start_ + interval_.load() * static_cast<int>(index) / writers;
   for (std::int64_t number = 0; !stopping_; ++number) {
     std::this_thread::sleep_until(next);
-    next = std::max(next + interval_, Clock::now() - 20 * interval_);
-    Write due{number, counter_of(index, random), {}};
+    const std::chrono::nanoseconds interval = interval_;
+    const Clock::time_point begun = Clock::now();
+    next = std::max(next + interval, begun - 20 * interval);
+    Write due{number, counter_of(index, random), {}, {}};
     try {
       if (down_) {
         session.reset();
@@ -210,6 +218,7 @@ void Traffic::run(std::size_t index) {
       }
       write(index, session, due);
       due.at = Clock::now();
+      due.took = due.at - begun;
       writer.acknowledged.push_back(due);
       ++acknowledged_;
     } catch (const Error& error) {
@@ -250,7 +259,7 @@ void Traffic::compare_tokens(Session& database, Figures& figures,
 }
 
 void Traffic::measure_gaps(Figures& figures) const {
-  const Clock::time_point mark = std::min(mark_, end_);
+  const Clock::time_point mark = marks_.empty() ? end_ : marks_.front();
   Times all;
   for (const Writer& writer : writers_) {
     Times times;
@@ -291,7 +300,27 @@ Figures Traffic::figures(Session& database, std::int64_t events) const {
       database.query("SELECT count(*) FROM public.event WHERE token LIKE 'before-%'").int64(0, 0);
   figures.missing_rows = static_cast<std::uint64_t>(std::max<std::int64_t>(0, events - kept));
   measure_gaps(figures);
+  for (std::size_t i = 0; i < marks_.size(); ++i) {
+    figures.periods.push_back(period(marks_[i], i + 1 < marks_.size() ? marks_[i + 1] : end_));
+  }
   return figures;
+}
+
+Period Traffic::period(Clock::time_point begin, Clock::time_point end) const {
+  std::vector<double> ms;
+  for (const Writer& writer : writers_) {
+    for (const Write& write : writer.acknowledged) {
+      if (begin <= write.at && write.at < end) {
+        ms.push_back(in_ms(write.took));
+      }
+    }
+  }
+  std::sort(ms.begin(), ms.end());
+  const auto at = [&](double share) {
+    return ms.empty() ? 0
+                      : ms.at(static_cast<std::size_t>(share * static_cast<double>(ms.size() - 1)));
+  };
+  return {in_ms(end - begin) / 1e3, ms.size(), at(0.5), at(0.99), at(1)};
 }
 
 }  // namespace crossover::bench

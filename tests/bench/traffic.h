@@ -18,6 +18,15 @@ namespace crossover::bench {
 void make_traffic_schema(postgres::Session& session);
 void fill_traffic_tables(postgres::Session& session, std::int64_t events);
 
+/// The writes of one part of the load.
+struct Period {
+  double seconds = 0;
+  std::uint64_t acknowledged = 0;
+  double median_ms = 0;  ///< of a write, from its first statement to the answer to its last
+  double p99_ms = 0;
+  double slowest_ms = 0;
+};
+
 /// What the load was told, compared with what one database has.
 struct Figures {
   std::uint64_t acknowledged = 0;
@@ -33,6 +42,7 @@ struct Figures {
   double worst_writer_ms = 0;        ///< the same of the writer that had the longest
   double gap_before_ms = 0;          ///< the longest of anybody before the mark
   std::map<std::string, std::uint64_t> failures;  ///< first line of the message -> how often
+  std::vector<Period> periods;  ///< each from one mark to the next, and the last to the end
 };
 
 /// A service of sixteen sessions that writes `rate` times a second by schedule: what was held up is
@@ -48,8 +58,10 @@ class Traffic {
   Traffic(const Traffic&) = delete;
   Traffic& operator=(const Traffic&) = delete;
 
-  /// From here on gaps count as the cutover's.
+  /// From the first one on gaps count as the cutover's; each begins a period.
   void mark();
+  /// From here on; more than the machine holds makes each session write as fast as it can.
+  void set_rate(int rate);
   /// The sessions connect to `place` instead, each between two writes and not all at once but
   /// evenly over `spread`, as the connections of a Route move.
   void repoint(postgres::ConnectionOptions place, std::chrono::milliseconds spread);
@@ -68,6 +80,7 @@ class Traffic {
     std::int64_t number;
     std::int64_t counter;  ///< 0: none
     Clock::time_point at;
+    Clock::duration took;
   };
   struct Writer {
     std::vector<Write> acknowledged;
@@ -84,10 +97,11 @@ class Traffic {
   void compare_tokens(postgres::Session& database, Figures& figures,
                       std::map<std::int64_t, std::int64_t>& expected) const;
   void measure_gaps(Figures& figures) const;
+  Period period(Clock::time_point begin, Clock::time_point end) const;
 
-  std::chrono::nanoseconds interval_;
+  std::atomic<std::chrono::nanoseconds> interval_;
   Clock::time_point start_;
-  Clock::time_point mark_;
+  std::vector<Clock::time_point> marks_;
   Clock::time_point end_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> down_{false};

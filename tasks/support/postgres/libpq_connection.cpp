@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "postgres/libpq_error.h"
+#include "postgres/libpq_kept_rows.h"
 #include "postgres/sqlstate.h"
 
 namespace crossover::postgres {
@@ -228,16 +230,22 @@ void Connection::flush() {
   }
 }
 
-std::vector<Rows> Connection::receive(std::size_t count) {
+std::vector<Rows> Connection::receive(const std::vector<Statement>& statements,
+                                      std::uint64_t most_bytes) {
+  const std::size_t count = statements.size();
   std::vector<Rows> results;
   results.reserve(count);
   std::unique_ptr<Error> first_error;
   for (std::size_t index = 0; index < count; ++index) {
+    std::optional<KeptRows> kept;
+    if (statements[index].bounded && PQsetSingleRowMode(get()) == 1) kept.emplace(most_bytes);
     // Each statement's results end with a null.
     while (PGresult* raw = PQgetResult(get())) {
       const Result result = own(raw);
-      if (succeeded(raw)) {
-        results.emplace_back(result);
+      if (kept && PQresultStatus(raw) == PGRES_SINGLE_TUPLE) {
+        kept->add(raw);
+      } else if (succeeded(raw)) {
+        results.push_back(kept ? kept->take(result) : Rows(result));
       } else if (!first_error) {
         first_error = std::make_unique<Error>(error_of(raw));
         first_error->add_context("statement " + std::to_string(index + 1));
@@ -252,7 +260,8 @@ std::vector<Rows> Connection::receive(std::size_t count) {
   return results;
 }
 
-std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements) {
+std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements,
+                                       std::uint64_t most_bytes) {
   refuse_while_copying();
   if (statements.empty()) return {};
   struct Mode {
@@ -274,7 +283,7 @@ std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements)
   }
   if (PQpipelineSync(get()) != 1) fail(nullptr);
   flush();
-  return receive(statements.size());
+  return receive(statements, most_bytes);
 }
 
 // A socket that has no such option is none that a network could lose.

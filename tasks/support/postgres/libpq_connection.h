@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,7 +41,7 @@ class Connection {
   Result execute(const Statement& statement);
   Result execute_batch(std::string_view sql);
   void prepare(std::string_view name, std::string_view sql);
-  std::vector<Rows> pipeline(const std::vector<Statement>& statements);
+  std::vector<Rows> pipeline(const std::vector<Statement>& statements, std::uint64_t most_bytes);
   /// Starts a COPY; `expected` is PGRES_COPY_IN or PGRES_COPY_OUT. Until its end `patience` stands
   /// in for a shorter tcp_user_timeout.
   void start_copy(std::string_view sql, ExecStatusType expected,
@@ -66,7 +67,7 @@ class Connection {
   Result finish_statement(int sent);
   Result without_copy(Result result);
   void flush();
-  std::vector<Rows> receive(std::size_t count);
+  std::vector<Rows> receive(const std::vector<Statement>& statements, std::uint64_t most_bytes);
   void set_tcp_user_timeout(std::chrono::milliseconds timeout) noexcept;
   void leave_copy() noexcept;
 

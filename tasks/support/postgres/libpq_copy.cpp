@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "postgres/copy.h"
@@ -51,8 +50,8 @@ CopyIn::CopyIn(CopyIn&& other) noexcept
 CopyIn::~CopyIn() { abort("the copy was given up"); }
 
 void CopyIn::write(std::string_view bytes) {
-  // The length of one message is an int.
-  static constexpr std::size_t most = std::numeric_limits<int>::max() / 2;
+  // libpq holds a message whole until it is sent, and keeps the room for the largest.
+  static constexpr std::size_t most = std::size_t{1} << 20U;
   while (!bytes.empty()) {
     const std::string_view piece = bytes.substr(0, std::min(bytes.size(), most));
     if (done_ ||

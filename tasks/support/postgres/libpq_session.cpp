@@ -1,4 +1,5 @@
 #include <array>
+#include <limits>
 
 #include "base/error.h"
 #include "postgres/libpq_connection.h"
@@ -38,7 +39,12 @@ void Session::batch(std::string_view sql) { connection_->execute_batch(sql); }
 Rows Session::batch_last(std::string_view sql) { return Rows(connection_->execute_batch(sql)); }
 
 std::vector<Rows> Session::pipeline(const std::vector<Statement>& statements) {
-  return connection_->pipeline(statements);
+  return connection_->pipeline(statements, std::numeric_limits<std::uint64_t>::max());
+}
+
+std::vector<Rows> Session::pipeline(const std::vector<Statement>& statements,
+                                    std::uint64_t most_bytes) {
+  return connection_->pipeline(statements, most_bytes);
 }
 
 CopyOut Session::copy_out(std::string_view sql) {

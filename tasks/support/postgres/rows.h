@@ -21,6 +21,8 @@ struct Statement {
   std::vector<Param> params{};
   /// Runs the statement of this name that `Session::prepare` made, instead of `sql`.
   std::string prepared{};
+  /// Its rows may be left out of a pipeline's answer where they are more than is allowed there.
+  bool bounded = false;
 };
 
 /// The result of one statement. Cheap to copy (shares the result), immutable, and usable from any
@@ -29,7 +31,9 @@ struct Statement {
 class Rows {
  public:
   Rows() = default;
-  explicit Rows(std::shared_ptr<const pg_result> result) : result_(std::move(result)) {}
+  explicit Rows(std::shared_ptr<const pg_result> result, std::uint64_t bytes = 0,
+                std::uint64_t left_out = 0)
+      : result_(std::move(result)), bytes_(bytes), left_out_(left_out) {}
 
   std::size_t size() const;
   bool empty() const { return size() == 0; }
@@ -45,6 +49,10 @@ class Rows {
   bool boolean(std::size_t row, std::size_t column) const;
   /// How many rows the statement touched (of INSERT, UPDATE, DELETE, MERGE, COPY, SELECT ...).
   std::size_t affected() const;
+  /// Of the answer to a bounded statement: about how much memory its rows take, and the same of
+  /// rows that were more than was allowed. Those are gone: where this is not 0 there are no rows.
+  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t left_out() const { return left_out_; }
   /// For example "INSERT 0 1" or "ROLLBACK".
   std::string_view command_tag() const;
   std::string column_name(std::size_t column) const;
@@ -54,6 +62,8 @@ class Rows {
  private:
   const char* at(std::size_t row, std::size_t column) const;
   std::shared_ptr<const pg_result> result_;
+  std::uint64_t bytes_ = 0;
+  std::uint64_t left_out_ = 0;
 };
 
 }  // namespace crossover::postgres

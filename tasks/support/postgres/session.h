@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -65,6 +66,10 @@ class Session {
   /// of a transaction block they are one implicit transaction. After the first error, which is
   /// thrown with context "statement N" (from 1), nothing more runs.
   std::vector<Rows> pipeline(const std::vector<Statement>& statements);
+  /// The same, but the answers of statements that are `bounded` may take `most_bytes` of memory
+  /// together. One that does not fit is read to its end, row by row, and left out
+  /// (Rows::left_out); those after it may fit again. A row is held whole while it is read.
+  std::vector<Rows> pipeline(const std::vector<Statement>& statements, std::uint64_t most_bytes);
 
   /// Starts COPY (...) TO STDOUT.
   CopyOut copy_out(std::string_view sql);

@@ -35,6 +35,9 @@ Statement allow_hash_joins(bool allowed) {
           {}};
 }
 
+// One more than is held in memory, to see that there are more.
+constexpr std::uint64_t enough_to_stream = most_keys_in_memory + 1;
+
 constexpr auto state_statement = "source_state";
 
 /// A snapshot that sees nothing.
@@ -43,35 +46,17 @@ constexpr auto everything = "1:1:";
 std::string key_statement(const SyncedTable& table) { return fmt::format("keys_{}", table.id); }
 std::string row_statement(const SyncedTable& table) { return fmt::format("rows_{}", table.id); }
 
-// One more than is held in memory, to see that there are more.
-std::string changed_keys_sql(const SyncedTable& table) {
-  return logged_keys_sql(table, most_keys_in_memory + 1);
-}
-std::string changed_rows_sql(const SyncedTable& table) {
-  return logged_rows_sql(table, most_keys_in_memory + 1);
-}
-
 Statement run_since(std::string name, const std::string& since) {
   return {{}, {since}, std::move(name)};
 }
 
-bool contains(const std::vector<const SyncedTable*>& tables, const SyncedTable& table) {
-  return std::find(tables.begin(), tables.end(), &table) != tables.end();
+Statement bounded(Statement statement) {
+  statement.bounded = true;
+  return statement;
 }
 
-// What they answered, from `next` on.
-void add_batches(const std::vector<const SyncedTable*>& tables, const Since& since,
-                 const std::vector<Rows>& answers, std::size_t next,
-                 std::vector<TableBatch>& batches) {
-  for (const SyncedTable* table : tables) {
-    TableBatch batch = plan_batch(*table, since.of(*table), answers.at(next++));
-    if (!table->keyless()) {
-      batch.rows = answers.at(next++);
-    }
-    if (batch.carry != Carry::nothing) {
-      batches.push_back(std::move(batch));
-    }
-  }
+bool contains(const std::vector<const SyncedTable*>& tables, const SyncedTable& table) {
+  return std::find(tables.begin(), tables.end(), &table) != tables.end();
 }
 
 }  // namespace
@@ -99,19 +84,73 @@ std::vector<Statement> ChangeReader::changes_of(const std::vector<const SyncedTa
   std::vector<Statement> statements;
   for (const SyncedTable* table : tables) {
     const std::string& snapshot = since.of(*table);
-    statements.push_back(prepared_.statement(key_statement(*table),
-                                             [&] { return changed_keys_sql(*table); }, {snapshot}));
+    statements.push_back(
+        bounded(prepared_.statement(key_statement(*table), [&] { return logged_keys_sql(*table); },
+                                    {snapshot, std::to_string(enough_to_stream)})));
     if (!table->keyless()) {
-      statements.push_back(prepared_.statement(
-          row_statement(*table), [&] { return changed_rows_sql(*table); }, {snapshot}));
+      statements.push_back(bounded(
+          prepared_.statement(row_statement(*table), [&] { return logged_rows_sql(*table); },
+                              {snapshot, std::to_string(rows_to_ask(*table))})));
     }
   }
   return statements;
 }
 
+std::uint64_t ChangeReader::rows_to_ask(const SyncedTable& table) const {
+  const auto width = widths_.find(table.id);
+  return width == widths_.end()
+             ? enough_to_stream
+             : std::clamp<std::uint64_t>(most_bytes_in_memory / width->second, 1, enough_to_stream);
+}
+
+std::uint64_t ChangeReader::bytes_left() const {
+  std::uint64_t left = most_bytes_in_memory;
+  for (const TableBatch& batch : batches_) {
+    left -= std::min(left, batch.rows.bytes());
+  }
+  return left;
+}
+
+// What they answered, from `next` on.
+void ChangeReader::take_changes(const std::vector<const SyncedTable*>& tables, const Since& since,
+                                const std::vector<Rows>& answers, std::size_t next) {
+  for (const SyncedTable* table : tables) {
+    const Rows& keys = answers.at(next++);
+    const Rows rows = table->keyless() ? Rows() : answers.at(next++);
+    const std::uint64_t asked = rows_to_ask(*table);
+    const bool all = rows.left_out() == 0 && rows.size() < asked;
+    if (const std::uint64_t found = std::min<std::uint64_t>(keys.size(), asked); found > 0) {
+      widths_[table->id] = 1 + (rows.bytes() + rows.left_out()) / found;
+    }
+    TableBatch batch =
+        plan_batch(*table, since.of(*table), keys, all ? std::optional(rows) : std::nullopt);
+    if (batch.carry != Carry::nothing) {
+      batches_.push_back(std::move(batch));
+    }
+  }
+}
+
+// Keys that did not fit did not say so either.
+void ChangeReader::find_whole_tables() {
+  std::vector<Statement> statements;
+  std::vector<TableBatch*> unknown;
+  for (TableBatch& batch : batches_) {
+    if (batch.carry == Carry::stream && batch.key_count == 0) {
+      statements.push_back({whole_logged_sql(*batch.table, batch.since), {}, {}});
+      unknown.push_back(&batch);
+    }
+  }
+  const std::vector<Rows> answers = session_.pipeline(statements);
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    if (answers.at(i).boolean(0, 0)) {
+      unknown[i]->carry = Carry::whole;
+    }
+  }
+}
+
 void ChangeReader::begin() {
   transaction_.reset();
-  forget_ahead();
+  forget();
   transaction_.emplace(session_, postgres::one_snapshot);
 }
 
@@ -146,7 +185,7 @@ std::vector<Rows> ChangeReader::look_with(const Since& since, const std::vector<
   std::vector<Statement> statements = changed_since(since.position);
   statements.insert(statements.begin(), {{}, {}, state_statement});
   statements.insert(statements.end(), more.begin(), more.end());
-  std::vector<Rows> answers = session_.pipeline(statements);
+  std::vector<Rows> answers = session_.pipeline(statements, bytes_left());
   changed_ = named(answers, 1);
   for (const SyncedTable& table : tables_) {
     if (since.copy.contains(table.id) && !contains(changed_, table)) {
@@ -178,7 +217,7 @@ SourceState ChangeReader::look(const Since& since, bool with_fingerprint) {
 SourceState ChangeReader::look_and_read(const Since& since) {
   read_ahead_ = std::move(changed_);
   const std::vector<Rows> answers = look_with(since, changes_of(read_ahead_, since));
-  add_batches(read_ahead_, since, answers, 1 + changed_statements_.size(), ahead_);
+  take_changes(read_ahead_, since, answers, 1 + changed_statements_.size());
   return source_state(answers[0]);
 }
 
@@ -189,15 +228,16 @@ std::vector<TableBatch> ChangeReader::read(const Since& since) {
       rest.push_back(table);
     }
   }
-  std::vector<TableBatch> batches = std::move(ahead_);
-  forget_ahead();
-  add_batches(rest, since, session_.pipeline(changes_of(rest, since)), 0, batches);
+  take_changes(rest, since, session_.pipeline(changes_of(rest, since), bytes_left()), 0);
+  find_whole_tables();
+  std::vector<TableBatch> batches = std::move(batches_);
+  forget();
   return batches;
 }
 
-void ChangeReader::forget_ahead() {
+void ChangeReader::forget() {
   read_ahead_.clear();
-  ahead_.clear();
+  batches_.clear();
 }
 
 void ChangeReader::end() {
@@ -211,11 +251,11 @@ std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
   std::vector<const SyncedTable*> logged = named(session_.pipeline(changed_since(everything)), 0);
   std::string sql;
   for (const SyncedTable* table : logged) {
-    prepared_.prepare(session_, key_statement(*table), changed_keys_sql(*table));
-    sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", key_statement(*table), everything);
+    prepared_.prepare(session_, key_statement(*table), logged_keys_sql(*table));
+    sql += fmt::format("EXPLAIN EXECUTE {}('{}', 1);\n", key_statement(*table), everything);
     if (!table->keyless()) {
-      prepared_.prepare(session_, row_statement(*table), changed_rows_sql(*table));
-      sql += fmt::format("EXPLAIN EXECUTE {}('{}');\n", row_statement(*table), everything);
+      prepared_.prepare(session_, row_statement(*table), logged_rows_sql(*table));
+      sql += fmt::format("EXPLAIN EXECUTE {}('{}', 1);\n", row_statement(*table), everything);
     }
   }
   session_.batch(sql);

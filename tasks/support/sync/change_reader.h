@@ -24,7 +24,9 @@ struct Since {
 /// The source's side of a drain: one session, which keeps prepared what is needed again, and the
 /// snapshot S1
 /// that everything is read in. Only tables that have something new in their logs cost anything.
-/// Not thread-safe.
+/// Keys and rows are held up to most_bytes_in_memory, and the table at which that is passed is
+/// streamed. Its rows have come twice then, so no more rows are asked for the next time than would
+/// fit. Not thread-safe.
 class ChangeReader {
  public:
   /// `tables` is borrowed.
@@ -61,7 +63,12 @@ class ChangeReader {
  private:
   std::vector<postgres::Statement> changes_of(const std::vector<const SyncedTable*>& tables,
                                               const Since& since) const;
-  void forget_ahead();
+  std::uint64_t rows_to_ask(const SyncedTable& table) const;
+  std::uint64_t bytes_left() const;
+  void take_changes(const std::vector<const SyncedTable*>& tables, const Since& since,
+                    const std::vector<postgres::Rows>& answers, std::size_t next);
+  void find_whole_tables();
+  void forget();
   std::vector<postgres::Statement> changed_since(const std::string& snapshot) const;
   std::vector<const SyncedTable*> named(const std::vector<postgres::Rows>& answers,
                                         std::size_t first) const;
@@ -75,7 +82,8 @@ class ChangeReader {
   std::optional<postgres::Transaction> transaction_;
   std::vector<const SyncedTable*> changed_;
   std::vector<const SyncedTable*> read_ahead_;
-  std::vector<TableBatch> ahead_;  ///< of read_ahead_
+  std::vector<TableBatch> batches_;      ///< what was read since `begin`, or the last `read`
+  std::map<int, std::uint64_t> widths_;  ///< bytes of a row, by the table's id, as last seen
 };
 
 }  // namespace crossover::sync

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "sync/copy_through.h"
-#include "sync/row_digest.h"
 #include "sync/table_sql.h"
 
 namespace crossover::sync {
@@ -84,16 +84,24 @@ Written ChangeWriter::write(const std::vector<TableBatch>& batches, const std::s
   Written written;
   const std::vector<Rows> answers = write_small(batches, snapshot, verify, written);
   const std::uint64_t small = written.rows;
+  std::vector<std::pair<const TableBatch*, RowDigest>> large;
   for (const TableBatch& batch : batches) {
-    write_large(batch, source, written);
+    if (batch.carry != Carry::keys) {
+      large.emplace_back(&batch, write_large(batch, source, written, verify));
+    }
   }
   if (written.rows > small) {
     session_.pipeline({move_position_statement(direction_, snapshot, written.rows - small)});
   }
   if (verify) {
     verify_small(batches, answers);
-    for (const TableBatch& batch : batches) {
-      verify_large(batch, source);
+  }
+  for (const auto& [batch, digest] : large) {
+    if (verify) {
+      verify_large(*batch, digest);
+    }
+    if (batch->carry == Carry::stream) {
+      session_.batch(drop_key_table_sql(*batch->table));
     }
   }
   return written;
@@ -135,23 +143,25 @@ std::vector<Rows> ChangeWriter::write_small(const std::vector<TableBatch>& batch
   return answers;
 }
 
-void ChangeWriter::write_large(const TableBatch& batch, Session& source, Written& written) {
+// The table of the keys stays until what was written by it has been compared.
+RowDigest ChangeWriter::write_large(const TableBatch& batch, Session& source, Written& written,
+                                    bool verify) {
   const SyncedTable& table = *batch.table;
+  std::string rows = copy_all_rows_sql(table);
   if (batch.carry == Carry::stream) {
     session_.batch(create_key_table_sql(table));
     written.keys += copy_through(source, copy_logged_keys_sql(table, batch.since), session_,
                                  copy_key_table_sql(table));
     session_.batch(delete_by_key_table_sql(table));
-    session_.batch(drop_key_table_sql(table));
-    written.rows += copy_through(source, copy_logged_rows_sql(table, batch.since), session_,
-                                 copy_in_sql(table));
-  } else if (batch.carry == Carry::whole) {
-    session_.batch(delete_carried_sql(table));
-    written.rows += copy_through(source, copy_all_rows_sql(table), session_, copy_in_sql(table));
+    rows = copy_logged_rows_sql(table, batch.since);
   } else {
-    return;
+    session_.batch(delete_carried_sql(table));
   }
+  RowDigest digest;
+  written.rows += verify ? copy_through(source, rows, session_, copy_in_sql(table), digest)
+                         : copy_through(source, rows, session_, copy_in_sql(table));
   ++written.tables;
+  return digest;
 }
 
 void ChangeWriter::verify_small(const std::vector<TableBatch>& batches,
@@ -164,13 +174,11 @@ void ChangeWriter::verify_small(const std::vector<TableBatch>& batches,
   }
 }
 
-// The keys of large changes are compared by digest.
-void ChangeWriter::verify_large(const TableBatch& batch, Session& source) {
+void ChangeWriter::verify_large(const TableBatch& batch, const RowDigest& carried) {
   const SyncedTable& table = *batch.table;
-  if (batch.carry != Carry::keys && table.policy != Policy::merge) {
-    require_equal(table, digest_copy(source, copy_all_rows_sql(table)) ==
-                             digest_copy(session_, copy_all_rows_sql(table)));
-  }
+  require_equal(table, carried == digest_copy(session_, batch.carry == Carry::stream
+                                                            ? copy_by_key_table_sql(table)
+                                                            : copy_carried_rows_sql(table)));
 }
 
 void ChangeWriter::commit() {

@@ -12,6 +12,7 @@
 #include "sync/database.h"
 #include "sync/drain_batch.h"
 #include "sync/position.h"
+#include "sync/row_digest.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
@@ -54,10 +55,11 @@ class ChangeWriter {
   std::vector<postgres::Rows> write_small(const std::vector<TableBatch>& batches,
                                           const std::string& snapshot, bool verify,
                                           Written& written);
-  void write_large(const TableBatch& batch, postgres::Session& source, Written& written);
+  RowDigest write_large(const TableBatch& batch, postgres::Session& source, Written& written,
+                        bool verify);
   void verify_small(const std::vector<TableBatch>& batches,
                     const std::vector<postgres::Rows>& answers) const;
-  void verify_large(const TableBatch& batch, postgres::Session& source);
+  void verify_large(const TableBatch& batch, const RowDigest& carried);
 
   Direction direction_;
   postgres::Session session_;

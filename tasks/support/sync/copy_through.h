@@ -4,6 +4,7 @@
 #include <string>
 
 #include "postgres/session.h"
+#include "sync/row_digest.h"
 
 namespace crossover::sync {
 
@@ -11,5 +12,8 @@ namespace crossover::sync {
 /// byte, so both must have the same columns and format. Returns how many rows were written.
 std::uint64_t copy_through(postgres::Session& source, const std::string& out_sql,
                            postgres::Session& target, const std::string& in_sql);
+/// The same, and adds the rows to `digest`.
+std::uint64_t copy_through(postgres::Session& source, const std::string& out_sql,
+                           postgres::Session& target, const std::string& in_sql, RowDigest& digest);
 
 }  // namespace crossover::sync

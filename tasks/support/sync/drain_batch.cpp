@@ -29,10 +29,15 @@ std::vector<std::string> sorted_rows(const postgres::Rows& rows) {
 
 }  // namespace
 
-TableBatch plan_batch(const SyncedTable& table, std::string since, const postgres::Rows& logged) {
+TableBatch plan_batch(const SyncedTable& table, std::string since, const postgres::Rows& logged,
+                      std::optional<postgres::Rows> rows) {
   TableBatch batch;
   batch.table = &table;
   batch.since = std::move(since);
+  if (logged.left_out() > 0) {
+    batch.carry = table.keyless() ? Carry::whole : Carry::stream;
+    return batch;
+  }
   if (logged.empty()) {
     return batch;
   }
@@ -47,8 +52,10 @@ TableBatch plan_batch(const SyncedTable& table, std::string since, const postgre
     }
   }
   batch.key_count = logged.size();
-  batch.carry = logged.size() > most_keys_in_memory ? Carry::stream : Carry::keys;
+  const bool few = rows && logged.size() <= most_keys_in_memory;
+  batch.carry = few ? Carry::keys : Carry::stream;
   if (batch.carry == Carry::keys) {
+    batch.rows = *std::move(rows);
     for (TextArrayBuilder& builder : keys) {
       batch.key_arrays.push_back(builder.take());
     }

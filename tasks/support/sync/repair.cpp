@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "sync/copy_through.h"
@@ -25,7 +27,8 @@ class Repair {
  public:
   Repair(const Databases& databases, Direction direction, const std::vector<SyncedTable>& tables,
          const Secret& apply_token, std::string_view owner, const CopyContext& context)
-      : direction_(direction),
+      : databases_(databases),
+        direction_(direction),
         tables_(tables),
         owner_(owner),
         context_(context),
@@ -92,11 +95,12 @@ class Repair {
     target_.batch(delete_by_key_table_sql(table));
     target_.batch(drop_key_table_sql(table));
     postgres::CopyIn in = target_.copy_in(copy_in_sql(table));
-    for (const auto& [key, sides] : rows) {
-      for (const std::string& row : sides.source) {
-        in.write(std::string_view(row).substr(key.size() + 1));
-      }
-    }
+    visit_rows(source_, table, direction_ == Direction::reverse, context_.stop,
+               [&](std::string_view key, std::string_view row) {
+                 if (rows.contains(key)) {
+                   in.write(row.substr(key.size() + 1));
+                 }
+               });
     result.brought = in.finish();
     return result;
   }
@@ -104,17 +108,30 @@ class Repair {
   // Equal rows can't be told apart, so all go and come again.
   RepairedTable replace_all(const SyncedTable& table, const RowsByKey& rows) {
     RepairedTable result{table.table, 0, 0};
-    for (const auto& [key, sides] : rows) {
-      for (std::size_t i = sides.source.size(); i < sides.target.size(); ++i) {
-        target_.query(save_row_sql(table), {key.substr(0, key.size() - 1)});
-        ++result.saved;
-      }
-    }
+    result.saved = save_surplus(table, rows);
     target_.batch(delete_carried_sql(table));
     result.brought = copy_through(source_, copy_all_rows_sql(table), target_, copy_in_sql(table));
     return result;
   }
 
+  // By a session beside that of the transaction, which has not changed the table yet, so that each
+  // row can be kept as it comes.
+  std::uint64_t save_surplus(const SyncedTable& table, const RowsByKey& rows) {
+    Session reading = databases_.at(sync::target(direction_)).open("repair");
+    std::map<std::string, std::uint64_t, std::less<>> kept;
+    std::uint64_t saved = 0;
+    visit_rows(reading, table, direction_ == Direction::forward, context_.stop,
+               [&](std::string_view key, std::string_view row) {
+                 const auto found = rows.find(key);
+                 if (found != rows.end() && kept[found->first]++ >= found->second.source.rows()) {
+                   target_.query(save_row_sql(table), {std::string(row.substr(0, row.size() - 1))});
+                   ++saved;
+                 }
+               });
+    return saved;
+  }
+
+  const Databases& databases_;
   Direction direction_;
   const std::vector<SyncedTable>& tables_;
   std::string_view owner_;

@@ -1,8 +1,11 @@
 #include "sync/row_difference.h"
 
-#include <functional>
+#include <fmt/format.h>
 
-#include "sync/row_digest.h"
+#include <set>
+#include <vector>
+
+#include "digest/sha256.h"
 #include "sync/table_sql.h"
 
 namespace crossover::sync {
@@ -10,20 +13,16 @@ namespace {
 
 using postgres::Session;
 
-constexpr std::size_t bucket_count = 16384;
+constexpr std::size_t bucket_count = 131072;
 
-// Calls `visit(key, row)` for each row; the key is the first fields of the text, the row all of it.
-void visit_rows(Session& session, const SyncedTable& table, bool carried, const StopRequest& stop,
-                const std::function<void(std::string_view, std::string_view)>& visit) {
-  postgres::CopyOut out = session.copy_out(copy_keyed_rows_sql(table, carried));
-  for (std::string_view row; out.read(row);) {
-    stop.throw_if_requested();
-    std::size_t end = 0;
-    for (std::size_t k = 0; k < table.key.size(); ++k) {
-      end = row.find('\t', end) + 1;
-    }
-    visit(table.keyless() ? row : row.substr(0, end - 1), row);
-  }
+/// As much of a keyless row as is kept of it: enough to be recognised by a person.
+constexpr std::size_t longest_row_as_key = 1000;
+
+std::string keyless_key(std::string_view row) {
+  return row.size() <= longest_row_as_key
+             ? std::string(row)
+             : fmt::format("{}... (SHA-256 {})\n", row.substr(0, longest_row_as_key),
+                           digest::sha256(row));
 }
 
 std::size_t bucket_of(std::string_view key) {
@@ -41,15 +40,32 @@ std::vector<RowDigest> digest_buckets(Session& session, const SyncedTable& table
 // Adds the rows of those buckets to one side of `rows`.
 void read_buckets(Session& session, const SyncedTable& table, bool carried,
                   const std::set<std::size_t>& wanted, const StopRequest& stop,
-                  std::multiset<std::string> KeyRows::*side, RowsByKey& rows) {
+                  RowDigest KeyRows::*side, RowsByKey& rows) {
   visit_rows(session, table, carried, stop, [&](std::string_view key, std::string_view row) {
     if (wanted.contains(bucket_of(key))) {
-      (rows[std::string(key)].*side).insert(std::string(row));
+      (rows[std::string(key)].*side).add(row);
     }
   });
 }
 
 }  // namespace
+
+void visit_rows(Session& session, const SyncedTable& table, bool carried, const StopRequest& stop,
+                const std::function<void(std::string_view, std::string_view)>& visit) {
+  postgres::CopyOut out = session.copy_out(copy_keyed_rows_sql(table, carried));
+  for (std::string_view text; out.read(text);) {
+    stop.throw_if_requested();
+    if (table.keyless()) {
+      visit(keyless_key(text), text);
+      continue;
+    }
+    std::size_t end = 0;
+    for (std::size_t k = 0; k < table.key.size(); ++k) {
+      end = text.find('\t', end) + 1;
+    }
+    visit(text.substr(0, end - 1), text);
+  }
+}
 
 RowsByKey differing_rows(Session& source, Session& target, const SyncedTable& table,
                          Direction direction, std::size_t most_buckets, const StopRequest& stop) {
@@ -73,10 +89,10 @@ RowsByKey differing_rows(Session& source, Session& target, const SyncedTable& ta
 }
 
 std::string_view kind(const KeyRows& rows) {
-  if (rows.target.empty()) {
+  if (rows.target.rows() == 0) {
     return "only in source";
   }
-  return rows.source.empty() ? "only in target" : "different";
+  return rows.source.rows() == 0 ? "only in target" : "different";
 }
 
 }  // namespace crossover::sync

@@ -3,30 +3,39 @@
 #include <cstddef>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 
 #include "base/stop.h"
 #include "postgres/session.h"
 #include "sync/database.h"
+#include "sync/row_digest.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
 
-/// The rows of one key on both sides, as COPY writes them with their key columns in front, line end
-/// included. Several only in a keyless table, whose key is the row.
+/// The rows of one key on both sides: how many, and what they are. Several only in a keyless table,
+/// where equal rows have one key.
 struct KeyRows {
-  std::multiset<std::string> source;
-  std::multiset<std::string> target;
+  RowDigest source;
+  RowDigest target;
 };
-/// By key: the key columns as COPY writes them, tab-separated; the whole row for a keyless table.
+/// By key, as visit_rows gives it.
 using RowsByKey = std::map<std::string, KeyRows, std::less<>>;
 
-/// The rows of one table that differ. Both sessions must be in snapshots of the same point. Each
-/// side is read as one stream into the digests of 16,384 buckets by key; only the rows of buckets
-/// that differ, at most `most_buckets`, are read again and kept. Rows of a `merge` table that only
-/// the target had before the copy are left out.
+/// Reads all rows of one side as a stream and calls `visit(key, row)` for each: the key columns as
+/// COPY writes them, tab-separated, and these with the carried columns behind, line end included.
+/// The key of a keyless table is the row; of a long one its beginning and its SHA-256. `carried`:
+/// without the rows of a `merge` table that only the new side had.
+void visit_rows(postgres::Session& session, const SyncedTable& table, bool carried,
+                const StopRequest& stop,
+                const std::function<void(std::string_view, std::string_view)>& visit);
+
+/// The keys whose rows differ. Both sessions must be in snapshots of the same point. Each side is
+/// read as one stream into the digests of 131,072 buckets by key; only the keys of buckets that
+/// differ, at most `most_buckets`, are read again and kept: memory grows with the number of keys
+/// that differ, not with the width of rows. Rows of a `merge` table that only the target had before
+/// the copy are left out.
 RowsByKey differing_rows(postgres::Session& source, postgres::Session& target,
                          const SyncedTable& table, Direction direction, std::size_t most_buckets,
                          const StopRequest& stop);

@@ -13,6 +13,7 @@
 #include "sync/position.h"
 #include "sync/salvage_sql.h"
 #include "sync/state.h"
+#include "sync/table_sql.h"
 
 namespace crossover::sync {
 namespace {

@@ -105,11 +105,6 @@ std::string present_rows_sql(const SyncedTable& table, const std::optional<std::
       row_of_key(table, "u.v{0}::{1}"), logged);
 }
 
-std::string whole_logged_sql(const SyncedTable& table, std::string_view snapshot) {
-  return fmt::format("SELECT EXISTS (SELECT FROM {} WHERE whole AND {})", log_name(table),
-                     logged_since_sql(quote_literal(snapshot)));
-}
-
 std::string all_contents_sql(const SyncedTable& table) {
   return fmt::format("SELECT {} FROM {} AS t ORDER BY 1", content_of(table), table.only());
 }

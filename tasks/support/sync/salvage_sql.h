@@ -9,8 +9,8 @@
 namespace crossover::sync {
 
 /// The statements by which what was written to a database that was given up is held against the one
-/// that the service has gone back to, as text. Pure. All but the last two are of tables with keys,
-/// and those without parameters can be declared as a cursor.
+/// that the service has gone back to, as text. Pure. All but the last are of tables with keys, and
+/// those without parameters can be declared as a cursor.
 ///
 /// A row is shown twice: as the text of a row value of the table's `columns`, by which two are
 /// compared, and as a JSON object of all that it has, which may be of several lines.
@@ -26,8 +26,6 @@ std::string all_keys_sql(const SyncedTable& table);
 /// The old database. One text[] a key column; for each key, in their order: its row twice, and
 /// whether the key has been logged since `snapshot`; NULL where that is not given.
 std::string present_rows_sql(const SyncedTable& table, const std::optional<std::string>& snapshot);
-/// Either database. Whether the whole table may have changed since `snapshot`.
-std::string whole_logged_sql(const SyncedTable& table, std::string_view snapshot);
 /// Either database. Every row, twice.
 std::string all_contents_sql(const SyncedTable& table);
 

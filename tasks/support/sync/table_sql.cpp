@@ -39,16 +39,19 @@ std::string log_keys(const SyncedTable& table) {
                 [](const std::string&, std::size_t i) { return fmt::format("k{}", i + 1); });
 }
 
-// The inner query is kept apart by its OFFSET, so that it is an index scan for each logged key
-// whatever the planner believes: the cost follows the number of changes, never the table's size,
-// and one plan serves for all snapshots. The log's columns have the type and collation of the key,
-// so a row is found once.
-std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
+// The rows of the keys that are called k. The inner query is kept apart by its OFFSET, so that it
+// is an index scan for each key whatever the planner believes: the cost follows the number of
+// changes, never the table's size, and one plan serves for all snapshots.
+std::string rows_of_keys(const SyncedTable& table, std::string_view keys) {
   return fmt::format(
-      "SELECT r.* FROM (SELECT DISTINCT {} FROM {} WHERE {}) AS k, "
-      "LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r",
-      log_keys(table), log_name(table), logged_since_sql(snapshot), carried_columns(table),
-      table.only(), key_match_sql(table, "k.k{0}"));
+      "SELECT r.* FROM {} AS k, LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r", keys,
+      carried_columns(table), table.only(), key_match_sql(table, "k.k{0}"));
+}
+
+// The log's columns have the type and collation of the key, so a row is found once.
+std::string rows_since(const SyncedTable& table, std::string_view snapshot) {
+  return rows_of_keys(table, fmt::format("(SELECT DISTINCT {} FROM {} WHERE {})", log_keys(table),
+                                         log_name(table), logged_since_sql(snapshot)));
 }
 
 /// unnest($1::text[], $2::text[]) AS u(v1, v2)
@@ -103,14 +106,19 @@ std::string column_list(const SyncedTable& table) { return quoted_list(table.col
 
 std::string key_columns(const SyncedTable& table) { return quoted_list(table.key); }
 
-std::string logged_keys_sql(const SyncedTable& table, int limit) {
+std::string logged_keys_sql(const SyncedTable& table) {
   return fmt::format(
-      "SELECT DISTINCT coalesce(whole, false){}{} FROM {} WHERE {} ORDER BY 1 DESC LIMIT {}",
-      table.keyless() ? "" : ", ", log_keys(table), log_name(table), logged_since_sql("$1"), limit);
+      "SELECT DISTINCT coalesce(whole, false){}{} FROM {} WHERE {} ORDER BY 1 DESC LIMIT $2",
+      table.keyless() ? "" : ", ", log_keys(table), log_name(table), logged_since_sql("$1"));
 }
 
-std::string logged_rows_sql(const SyncedTable& table, int limit) {
-  return fmt::format("{} LIMIT {}", rows_since(table, "$1"), limit);
+std::string logged_rows_sql(const SyncedTable& table) {
+  return rows_since(table, "$1") + " LIMIT $2";
+}
+
+std::string whole_logged_sql(const SyncedTable& table, std::string_view snapshot) {
+  return fmt::format("SELECT EXISTS (SELECT FROM {} WHERE whole AND {})", log_name(table),
+                     logged_since_sql(quote_literal(snapshot)));
 }
 
 std::string changed_tables_sql(const std::vector<SyncedTable>& tables, std::size_t begin,
@@ -213,6 +221,10 @@ std::string copy_key_table_sql(const SyncedTable& table) {
 std::string delete_by_key_table_sql(const SyncedTable& table) {
   return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}", table.only(), key_table(table),
                      key_match_sql(table, "u.k{0}"));
+}
+
+std::string copy_by_key_table_sql(const SyncedTable& table) {
+  return fmt::format("COPY ({}) TO STDOUT", rows_of_keys(table, key_table(table)));
 }
 
 std::string drop_key_table_sql(const SyncedTable& table) {

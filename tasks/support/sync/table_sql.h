@@ -28,10 +28,12 @@ std::string column_list(const SyncedTable& table);
 std::string key_columns(const SyncedTable& table);
 
 /// Source. $1 the snapshot S0 as text; the keys logged since and, in the first column, whether the
-/// whole table may have changed. At most `limit` rows.
-std::string logged_keys_sql(const SyncedTable& table, int limit);
-/// Source. $1 S0; the present rows of those keys, at most `limit`.
-std::string logged_rows_sql(const SyncedTable& table, int limit);
+/// whole table may have changed. At most $2 rows.
+std::string logged_keys_sql(const SyncedTable& table);
+/// Source. $1 S0; the present rows of those keys, at most $2.
+std::string logged_rows_sql(const SyncedTable& table);
+/// Source. Whether the whole table may have changed since `snapshot`.
+std::string whole_logged_sql(const SyncedTable& table, std::string_view snapshot);
 /// Source. $1 S0; the ids of those of `tables` from `begin` up to `end` that have anything logged
 /// since: a row each.
 std::string changed_tables_sql(const std::vector<SyncedTable>& tables, std::size_t begin,
@@ -70,6 +72,8 @@ std::string delete_carried_sql(const SyncedTable& table);
 std::string create_key_table_sql(const SyncedTable& table);
 std::string copy_key_table_sql(const SyncedTable& table);
 std::string delete_by_key_table_sql(const SyncedTable& table);
+/// Target. The rows of those keys, for COPY, for comparing.
+std::string copy_by_key_table_sql(const SyncedTable& table);
 std::string drop_key_table_sql(const SyncedTable& table);
 /// Target. Keeps the rows of those keys in crossover.saved_row; $1 a row as COPY writes it.
 std::string save_by_key_table_sql(const SyncedTable& table);

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "data-sync/client_list.h"
 #include "digest/sha256.h"
 #include "postgres/server_identity.h"
 #include "sync/compare.h"
+#include "sync/lock_space.h"
 #include "sync/rights.h"
 #include "sync/seeds.h"
 #include "sync/selection.h"
@@ -97,6 +99,10 @@ Survey survey(const Run& run) {
   append(survey.findings, sync::compare_structure(survey.old_side, survey.new_side, survey.tables));
   append(survey.findings, sync::check_database(survey.old_side, "old"));
   append(survey.findings, sync::check_database(survey.new_side, "new"));
+  for (const auto& [session, side] : {std::pair(&old_session, "old"), {&new_session, "new"}}) {
+    append(survey.findings,
+           sync::check_lock_space(sync::read_lock_space(*session, survey.tables), side));
+  }
   append(survey.findings, sync::check_rights(old_session, "old", survey.tables));
   append(survey.findings, sync::check_rights(new_session, "new", survey.tables));
   survey.schema_sha256 = schema_hash(survey.old_side, survey.tables);

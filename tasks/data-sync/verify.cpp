@@ -168,6 +168,8 @@ class Comparison {
 
  private:
   static constexpr int most_in_a_row = 9;
+  /// Each stays locked, with its indexes, until the point is left.
+  static constexpr std::size_t most_relations_at_a_point = 250;
 
   void compare_all() {
     for (int given_way = 0; next_ < point_.tables().size(); ++given_way) {
@@ -189,10 +191,15 @@ class Comparison {
 
   void compare_until_disturbed() {
     const auto watch = point_.watch();
+    const std::vector<sync::SyncedTable>& tables = point_.tables();
+    std::size_t relations = 0;
     try {
-      for (; next_ < point_.tables().size() && !watch->somebody_waits(); ++next_) {
+      for (; next_ < tables.size() && relations < most_relations_at_a_point &&
+             !watch->somebody_waits();
+           ++next_) {
         stop_point("verify-table");
-        compare(point_.tables()[next_]);
+        compare(tables[next_]);
+        relations += tables[next_].relations.size();
       }
     } catch (const Error& error) {
       if (error.sqlstate() != postgres::sqlstate::cancelled || watch->who().empty()) {

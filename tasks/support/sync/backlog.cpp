@@ -2,9 +2,12 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
+#include "sync/changed_tables.h"
 #include "sync/position.h"
 #include "sync/table_sql.h"
+#include "sync/transaction_groups.h"
 
 namespace crossover::sync {
 
@@ -26,7 +29,8 @@ Backlog read_backlog(postgres::Session& source, postgres::Session& target, Direc
          {}});
   }
   Backlog backlog;
-  for (const postgres::Rows& rows : source.pipeline(statements)) {
+  for (const postgres::Rows& rows :
+       run_in_groups(source, std::move(statements), logs_in_a_statement)) {
     backlog.entries += static_cast<std::uint64_t>(rows.int64(0, 0));
     backlog.bytes += static_cast<std::uint64_t>(rows.int64(0, 1));
   }

@@ -275,8 +275,7 @@ void read_grants(Session& session, const std::string& schemas, Catalogue& catalo
 void read_sequences(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
-           s.seqmin, s.seqmax, s.seqcycle, pg_sequence_last_value(c.oid),
-           tn.nspname, tc.relname, a.attname
+           s.seqmin, s.seqmax, s.seqcycle, tn.nspname, tc.relname, a.attname
     FROM pg_sequence s
     JOIN pg_class c ON c.oid = s.seqrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -297,11 +296,8 @@ void read_sequences(Session& session, const std::string& schemas, Catalogue& cat
     sequence.maximum = rows.int64(i, 6);
     sequence.cycle = rows.boolean(i, 7);
     if (!rows.is_null(i, 8)) {
-      sequence.last_value = rows.int64(i, 8);
-    }
-    if (!rows.is_null(i, 9)) {
-      sequence.owner_table = table_name(rows, i, 9);
-      sequence.owner_column = rows.text(i, 11);
+      sequence.owner_table = table_name(rows, i, 8);
+      sequence.owner_column = rows.text(i, 10);
     }
     catalogue.sequences.emplace(sequence.sequence, std::move(sequence));
   }

@@ -84,7 +84,6 @@ struct Sequence {
   std::int64_t minimum = 1;
   std::int64_t maximum = 0;
   bool cycle = false;
-  std::optional<std::int64_t> last_value;  ///< nothing when never called
   std::optional<TableName> owner_table;
   std::string owner_column;
 };

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "sync/fingerprint.h"
 #include "sync/table_sql.h"
+#include "sync/transaction_groups.h"
 #include "sync/trigger_sql.h"
 
 namespace crossover::sync {
@@ -17,18 +17,8 @@ using postgres::Rows;
 using postgres::Session;
 using postgres::Statement;
 
-// A statement over all logs at once grows faster than their number, so it takes some at a time.
-constexpr std::size_t logs_in_a_statement = 100;
-
-// The logs' statements must use the logs' index whatever the planner believes of a log without
-// statistics: a drain's cost follows the number of changes. Then the plan is the same for every
-// snapshot, so it is made once.
-constexpr std::string_view plan_by_log_index =
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
-    "SET plan_cache_mode = force_generic_plan";
-
-// What is read of the catalogues has no part in that: without a hash join it would grow by the
-// square of the number of tables.
+// What is read of the catalogues has no part in plan_by_log_index: without a hash join it would
+// grow by the square of the number of tables.
 Statement allow_hash_joins(bool allowed) {
   return {"SELECT set_config('enable_hashjoin', $1, true), set_config('enable_seqscan', $1, true)",
           {allowed ? "on" : "off"},
@@ -46,10 +36,6 @@ constexpr auto everything = "1:1:";
 std::string key_statement(const SyncedTable& table) { return fmt::format("keys_{}", table.id); }
 std::string row_statement(const SyncedTable& table) { return fmt::format("rows_{}", table.id); }
 
-Statement run_since(std::string name, const std::string& since) {
-  return {{}, {since}, std::move(name)};
-}
-
 Statement bounded(Statement statement) {
   statement.bounded = true;
   return statement;
@@ -66,15 +52,19 @@ const std::string& Since::of(const SyncedTable& table) const {
   return found == copy.end() ? position : found->second;
 }
 
-ChangeReader::ChangeReader(Session session, const std::vector<SyncedTable>& tables)
-    : tables_(tables), session_(std::move(session)) {
+ChangeReader::ChangeReader(Session session, Session& beside, const std::vector<SyncedTable>& tables)
+    : tables_(tables),
+      session_(std::move(session)),
+      beside_(beside),
+      logs_(session_, beside, tables) {
   session_.batch(plan_by_log_index);
   session_.prepare(state_statement, source_state_sql());
-  for (std::size_t begin = 0; begin < tables_.size(); begin += logs_in_a_statement) {
-    changed_statements_.push_back(fmt::format("changed_{}", begin));
-    session_.prepare(
-        changed_statements_.back(),
-        changed_tables_sql(tables_, begin, std::min(begin + logs_in_a_statement, tables_.size())));
+}
+
+void ChangeReader::limit_waits(std::string_view set_lock_timeout) {
+  session_.batch(set_lock_timeout);
+  if (logs_.looks_beside()) {
+    beside_.batch(set_lock_timeout);
   }
 }
 
@@ -154,44 +144,19 @@ void ChangeReader::begin() {
   transaction_.emplace(session_, postgres::one_snapshot);
 }
 
-std::vector<Statement> ChangeReader::changed_since(const std::string& snapshot) const {
-  std::vector<Statement> statements;
-  for (const std::string& name : changed_statements_) {
-    statements.push_back(run_since(name, snapshot));
-  }
-  return statements;
-}
-
-// The tables whose ids stand in those answers, from `first` on, that `changed_since` got.
-std::vector<const SyncedTable*> ChangeReader::named(const std::vector<Rows>& answers,
-                                                    std::size_t first) const {
-  std::set<std::int64_t> ids;
-  for (std::size_t i = 0; i < changed_statements_.size(); ++i) {
-    const Rows& rows = answers.at(first + i);
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-      ids.insert(rows.int64(row, 0));
-    }
-  }
-  std::vector<const SyncedTable*> found;
-  for (const SyncedTable& table : tables_) {
-    if (ids.contains(table.id)) {
-      found.push_back(&table);
-    }
-  }
-  return found;
-}
-
+// Returns the answers to the state's statement and to `more`.
 std::vector<Rows> ChangeReader::look_with(const Since& since, const std::vector<Statement>& more) {
-  std::vector<Statement> statements = changed_since(since.position);
+  // Where copies end may be before the position, after a failover. A table of which nothing was
+  // ever logged is left alone: all that would be read of it is locked.
+  const std::string snapshot = since.copy.empty() ? since.position : everything;
+  std::vector<Statement> statements = logs_.statements(snapshot);
+  const auto looks = static_cast<std::ptrdiff_t>(statements.size());
   statements.insert(statements.begin(), {{}, {}, state_statement});
   statements.insert(statements.end(), more.begin(), more.end());
   std::vector<Rows> answers = session_.pipeline(statements, bytes_left());
-  changed_ = named(answers, 1);
-  for (const SyncedTable& table : tables_) {
-    if (since.copy.contains(table.id) && !contains(changed_, table)) {
-      changed_.push_back(&table);
-    }
-  }
+  const auto first = answers.begin() + 1;
+  changed_ = logs_.named({first, first + looks}, snapshot);
+  answers.erase(first, first + looks);
   return answers;
 }
 
@@ -217,7 +182,7 @@ SourceState ChangeReader::look(const Since& since, bool with_fingerprint) {
 SourceState ChangeReader::look_and_read(const Since& since) {
   read_ahead_ = std::move(changed_);
   const std::vector<Rows> answers = look_with(since, changes_of(read_ahead_, since));
-  take_changes(read_ahead_, since, answers, 1 + changed_statements_.size());
+  take_changes(read_ahead_, since, answers, 1);
   return source_state(answers[0]);
 }
 
@@ -248,7 +213,7 @@ void ChangeReader::end() {
 }
 
 std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
-  std::vector<const SyncedTable*> logged = named(session_.pipeline(changed_since(everything)), 0);
+  std::vector<const SyncedTable*> logged = logs_.since(everything);
   std::string sql;
   for (const SyncedTable* table : logged) {
     prepared_.prepare(session_, key_statement(*table), logged_keys_sql(*table));
@@ -264,14 +229,13 @@ std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
 
 std::uint64_t ChangeReader::lag(const Since& since) {
   // What was logged since the position is at least what was logged since a later copy.
-  std::vector<const SyncedTable*> logged =
-      named(session_.pipeline(changed_since(since.position)), 0);
+  const std::vector<const SyncedTable*> logged = logs_.since(since.position);
   std::vector<Statement> statements;
   for (const SyncedTable* table : logged) {
     statements.push_back({logged_count_sql(*table), {since.of(*table)}, {}});
   }
   std::uint64_t entries = 0;
-  for (const Rows& rows : session_.pipeline(statements)) {
+  for (const Rows& rows : run_in_groups(session_, std::move(statements), logs_in_a_statement)) {
     entries += static_cast<std::uint64_t>(rows.int64(0, 0));
   }
   return entries;
@@ -279,7 +243,7 @@ std::uint64_t ChangeReader::lag(const Since& since) {
 
 std::uint64_t ChangeReader::purge(const std::string& covered, const Since& since) {
   std::vector<Statement> statements;
-  for (const SyncedTable* table : named(session_.pipeline(changed_since(everything)), 0)) {
+  for (const SyncedTable* table : logs_.since(everything)) {
     if (!since.copy.contains(table->id)) {
       statements.push_back(
           {fmt::format("DELETE FROM {} WHERE txid < txid_snapshot_xmin($1::txid_snapshot)",
@@ -289,7 +253,7 @@ std::uint64_t ChangeReader::purge(const std::string& covered, const Since& since
     }
   }
   std::uint64_t deleted = 0;
-  for (const Rows& rows : session_.pipeline(statements)) {
+  for (const Rows& rows : run_in_groups(session_, std::move(statements), logs_in_a_statement)) {
     deleted += rows.affected();
   }
   return deleted;

@@ -4,9 +4,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "postgres/session.h"
+#include "sync/changed_tables.h"
 #include "sync/drain_batch.h"
 #include "sync/position.h"
 #include "sync/prepared_statements.h"
@@ -29,8 +31,13 @@ struct Since {
 /// fit. Not thread-safe.
 class ChangeReader {
  public:
-  /// `tables` is borrowed.
-  ChangeReader(postgres::Session session, const std::vector<SyncedTable>& tables);
+  /// `beside` is another session of the same database, for ChangedTables; it and `tables` are
+  /// borrowed.
+  ChangeReader(postgres::Session session, postgres::Session& beside,
+               const std::vector<SyncedTable>& tables);
+
+  /// SET lock_timeout = ... for all that is read.
+  void limit_waits(std::string_view set_lock_timeout);
 
   /// Begins a transaction, whose snapshot is taken by the first `look`; one that was open is ended.
   void begin();
@@ -69,15 +76,13 @@ class ChangeReader {
                     const std::vector<postgres::Rows>& answers, std::size_t next);
   void find_whole_tables();
   void forget();
-  std::vector<postgres::Statement> changed_since(const std::string& snapshot) const;
-  std::vector<const SyncedTable*> named(const std::vector<postgres::Rows>& answers,
-                                        std::size_t first) const;
   std::vector<postgres::Rows> look_with(const Since& since,
                                         const std::vector<postgres::Statement>& more);
 
   const std::vector<SyncedTable>& tables_;
   postgres::Session session_;
-  std::vector<std::string> changed_statements_;
+  postgres::Session& beside_;
+  ChangedTables logs_;
   PreparedStatements prepared_;
   std::optional<postgres::Transaction> transaction_;
   std::vector<const SyncedTable*> changed_;

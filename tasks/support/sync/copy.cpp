@@ -11,9 +11,9 @@
 #include "base/stop_point.h"
 #include "sync/copy_pieces.h"
 #include "sync/copy_plan.h"
-#include "sync/gate.h"
 #include "sync/state.h"
 #include "sync/table_copier.h"
+#include "sync/truncation.h"
 
 namespace crossover::sync {
 namespace {
@@ -24,21 +24,6 @@ using postgres::Transaction;
 
 /// TID range scans: before them a range of pages costs a scan of the whole table.
 constexpr int reads_page_ranges = 140000;
-
-std::vector<std::pair<TableName, TableName>> read_references(Session& session) {
-  const Rows rows = session.query(R"(
-    SELECT DISTINCT n.nspname, c.relname, fn.nspname, fc.relname
-    FROM pg_constraint k
-    JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_class fc ON fc.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = fc.relnamespace
-    WHERE k.contype = 'f')");
-  std::vector<std::pair<TableName, TableName>> references;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    references.push_back({{std::string(rows.text(i, 0)), std::string(rows.text(i, 1))},
-                          {std::string(rows.text(i, 2)), std::string(rows.text(i, 3))}});
-  }
-  return references;
-}
 
 /// A table with what it takes to copy it.
 struct Measured {
@@ -95,7 +80,9 @@ class Copy {
   CopyReport run(const std::vector<SyncedTable>& tables) {
     const std::set<int> copied = copied_tables();
     if (copied.empty()) {
-      truncate(tables);
+      TableCopier& copier = copiers_.front();
+      truncate_targets(copier.target(), copier.side(), tables, team_.owner, team_.context.log);
+      stop_point("copy-truncated");
     }
     std::vector<Measured> measured;
     std::uint64_t rows = 0;
@@ -126,26 +113,6 @@ class Copy {
       ids.insert(static_cast<int>(rows.int64(i, 0)));
     }
     return ids;
-  }
-
-  void truncate(const std::vector<SyncedTable>& tables) {
-    Session& target = copiers_[0].target();
-    const std::set<TableName> together = truncatable(tables, read_references(target));
-    std::string list;
-    for (const SyncedTable& table : tables) {
-      if (together.contains(table.table)) {
-        list += (list.empty() ? "" : ", ") + table.only();
-      }
-    }
-    if (list.empty()) {
-      return;
-    }
-    Transaction transaction(target);
-    require_owner(target, team_.owner);
-    target.batch("TRUNCATE " + list);  // never CASCADE: what is not in the list must stay
-    require_not_live(target, copiers_[0].side());
-    transaction.commit();
-    stop_point("copy-truncated");
   }
 
   Measured measure(const SyncedTable& table, std::uint64_t& rows) {

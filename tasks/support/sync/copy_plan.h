@@ -18,6 +18,12 @@ namespace crossover::sync {
 std::set<TableName> truncatable(const std::vector<SyncedTable>& tables,
                                 const std::vector<std::pair<TableName, TableName>>& references);
 
+/// The same tables in groups of at most `most`, each of which TRUNCATE may empty by itself: tables
+/// that reference each other are together, and by themselves where they are more.
+std::vector<std::vector<TableName>> truncation_groups(
+    const std::set<TableName>& tables, const std::vector<SyncedTable>& synced,
+    const std::vector<std::pair<TableName, TableName>>& references, std::size_t most);
+
 /// Whether all columns' types have one binary form in PostgreSQL 12 to 18, so that COPY may use it.
 bool binary_safe(const SyncedTable& table);
 

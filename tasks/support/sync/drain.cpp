@@ -50,8 +50,8 @@ class Drain::Impl {
         tables_(std::move(tables)),
         drainer_(std::move(drainer)),
         log_(log),
-        reader_(open_captured(databases.at(sync::source(direction)), direction), tables_),
         flusher_(databases.at(sync::source(direction)).open("drain")),
+        reader_(open_captured(databases.at(sync::source(direction)), direction), flusher_, tables_),
         writer_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token),
                 direction),
         sequences_(reader_.session(), writer_.session(), tables_) {
@@ -220,7 +220,7 @@ class Drain::Impl {
 
   void begin(std::string_view lock_timeout) {
     rollback();
-    reader_.session().batch(lock_timeout);
+    reader_.limit_waits(lock_timeout);
     writer_.begin();
     writer_.require_drainer(drainer_);
     before_ = lock_position(writer_.session(), direction_);
@@ -273,8 +273,8 @@ class Drain::Impl {
   std::string drainer_;
   Log& log_;
   SystemClock clock_;
+  Session flusher_;  // in no transaction; the reader looks at logs with it
   ChangeReader reader_;
-  Session flusher_;
   ChangeWriter writer_;
   SequencePairs sequences_;
   SourceState before_;

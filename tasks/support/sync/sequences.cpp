@@ -4,12 +4,15 @@
 #include <set>
 
 #include "sync/array.h"
+#include "sync/transaction_groups.h"
 
 namespace crossover::sync {
 namespace {
 
 using postgres::Rows;
 using postgres::Session;
+
+constexpr std::size_t most_sequences_at_once = 200;
 
 const SequenceValue* find_counterpart(const std::vector<SequenceValue>& values,
                                       const SequenceValue& wanted) {
@@ -40,17 +43,16 @@ std::int64_t stepped(const SequenceValue& bounds, std::int64_t value, std::int64
   return std::clamp(moved, bounds.minimum, bounds.maximum);
 }
 
-}  // namespace
-
-std::vector<SequenceValue> read_sequence_values(Session& session,
-                                                const std::vector<SyncedTable>& tables) {
+// All of the schemas that `tables` live in, without their values.
+std::vector<SequenceValue> read_sequences(Session& session,
+                                          const std::vector<SyncedTable>& tables) {
   std::set<std::string> schemas;
   for (const SyncedTable& table : tables) {
     schemas.insert(table.table.schema);
   }
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
-           pg_sequence_last_value(c.oid), coalesce(tn.nspname, ''), coalesce(tc.relname, ''),
+           coalesce(tn.nspname, ''), coalesce(tc.relname, ''),
            coalesce(a.attname, '')
     FROM pg_sequence s
     JOIN pg_class c ON c.oid = s.seqrelid
@@ -70,15 +72,32 @@ std::vector<SequenceValue> read_sequence_values(Session& session,
     value.minimum = rows.int64(i, 3);
     value.maximum = rows.int64(i, 4);
     value.cycle = rows.boolean(i, 5);
-    if (!rows.is_null(i, 6)) {
-      value.last_value = rows.int64(i, 6);
-    }
-    value.owner_table = {std::string(rows.text(i, 7)), std::string(rows.text(i, 8))};
-    value.owner_column = rows.text(i, 9);
+    value.owner_table = {std::string(rows.text(i, 6)), std::string(rows.text(i, 7))};
+    value.owner_column = rows.text(i, 8);
     values.push_back(std::move(value));
   }
   return values;
 }
+
+// Statements with `arrays` of one length as parameters, some of their elements in each: a sequence
+// that is read or set is locked until the transaction ends.
+std::vector<postgres::Statement> some_at_a_time(
+    const std::string& sql, const std::vector<std::vector<std::string>>& arrays) {
+  std::vector<postgres::Statement> statements;
+  const std::size_t count = arrays.front().size();
+  for (std::size_t begin = 0; begin < count; begin += most_sequences_at_once) {
+    const auto end = static_cast<std::ptrdiff_t>(std::min(count, begin + most_sequences_at_once));
+    std::vector<postgres::Param> params;
+    for (const std::vector<std::string>& array : arrays) {
+      params.emplace_back(
+          text_array({array.begin() + static_cast<std::ptrdiff_t>(begin), array.begin() + end}));
+    }
+    statements.push_back({sql, std::move(params), {}});
+  }
+  return statements;
+}
+
+}  // namespace
 
 std::optional<std::int64_t> advanced_value(const SequenceValue& source, const SequenceValue& target,
                                            std::int64_t margin) {
@@ -106,8 +125,8 @@ std::optional<std::int64_t> advanced_value(const SequenceValue& source, const Se
 
 SequencePairs::SequencePairs(Session& source, Session& target,
                              const std::vector<SyncedTable>& tables) {
-  const std::vector<SequenceValue> from = read_sequence_values(source, tables);
-  for (SequenceValue& value : read_sequence_values(target, tables)) {
+  const std::vector<SequenceValue> from = read_sequences(source, tables);
+  for (SequenceValue& value : read_sequences(target, tables)) {
     if (const SequenceValue* counterpart = find_counterpart(from, value)) {
       sources_.push_back(*counterpart);
       targets_.push_back(std::move(value));
@@ -125,12 +144,14 @@ SequencePairs::Values SequencePairs::last_values(Session& session,
   for (const SequenceValue& value : sequences) {
     names.push_back(value.sequence.quoted());
   }
-  const Rows rows = session.query(
+  const auto statements = some_at_a_time(
       "SELECT pg_sequence_last_value(s::regclass) FROM unnest($1::text[]) WITH ORDINALITY AS u(s, "
       "n) ORDER BY n",
-      {text_array(names)});
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    values.push_back(rows.is_null(i, 0) ? std::nullopt : std::optional(rows.int64(i, 0)));
+      {names});
+  for (const Rows& rows : run_in_groups(session, statements, 1)) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      values.push_back(rows.is_null(i, 0) ? std::nullopt : std::optional(rows.int64(i, 0)));
+    }
   }
   return values;
 }
@@ -150,9 +171,12 @@ int SequencePairs::advance(Session& target, const Values& from, const Values& to
     }
   }
   if (!names.empty()) {
-    target.query(
-        "SELECT setval(s::regclass, v::bigint) FROM unnest($1::text[], $2::text[]) AS u(s, v)",
-        {text_array(names), text_array(values)});
+    run_in_groups(
+        target,
+        some_at_a_time(
+            "SELECT setval(s::regclass, v::bigint) FROM unnest($1::text[], $2::text[]) AS u(s, v)",
+            {names, values}),
+        1);
   }
   return static_cast<int>(names.size());
 }

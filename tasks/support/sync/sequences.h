@@ -22,10 +22,6 @@ struct SequenceValue {
   std::optional<std::int64_t> last_value;  ///< nothing when it was never called
 };
 
-/// All sequences of the schemas that `tables` live in. One query.
-std::vector<SequenceValue> read_sequence_values(postgres::Session& session,
-                                                const std::vector<SyncedTable>& tables);
-
 /// Where the target's sequence must stand so that it hands out nothing that the source has handed
 /// out: past the source's value by `margin` steps in its own direction, never back behind where the
 /// target stands already, inside its bounds. Nothing when it need not be moved. Pure.

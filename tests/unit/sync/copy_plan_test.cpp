@@ -36,6 +36,25 @@ TEST_CASE("a table that a kept one references is not truncated, nor what that on
         std::set<TableName>{});
 }
 
+TEST_CASE("tables are emptied in groups, those that reference each other in one") {
+  SyncedTable part = synced("part");
+  part.relations.push_back({"public", "part_1"});
+  const std::vector<SyncedTable> tables = {synced("a"),      synced("b"),    synced("c"),     part,
+                                           synced("person"), synced("role"), synced("letter")};
+  std::set<TableName> all;
+  for (const SyncedTable& table : tables) {
+    all.insert(table.table);
+  }
+  const TableName a{"public", "a"};
+  const TableName b{"public", "b"};
+  const TableName c{"public", "c"};
+  const auto groups = truncation_groups(
+      all, tables, {{person, role}, {letter, person}, {{"public", "part_1"}, role}, {a, a}}, 2);
+  CHECK(groups ==
+        std::vector<std::vector<TableName>>{{a, b}, {c}, {letter, person, role, part.table}});
+  CHECK(truncation_groups({}, tables, {}, 2).empty());
+}
+
 TEST_CASE("binary is used only where every type has one wire form in all versions") {
   SyncedTable role_table = synced("role");
   role_table.types = {"integer", "character varying(20)", "numeric(10,2)",

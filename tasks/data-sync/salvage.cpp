@@ -22,8 +22,8 @@ using sync::Side;
 constexpr std::size_t most_listed = 20;
 constexpr mode_t readable_by_owner = 0600;  // rows are the users' data
 
-std::string_view or_null(const std::optional<std::string>& text) {
-  return text ? std::string_view(*text) : "null";
+std::string_view or_null(const std::optional<std::string_view>& text) {
+  return text.value_or("null");
 }
 
 // "yes", "no" or "not known".
@@ -31,34 +31,25 @@ std::string_view word(const std::optional<bool>& known) {
   return !known ? "not known" : *known ? "yes" : "no";
 }
 
-// The server's own JSON is taken over as it is: a numeric has more digits than a double. A column
-// of type json keeps its line feeds, which are no part of any value, and the line must stay one.
-std::string shown(const std::optional<std::string>& row) {
-  std::string text(or_null(row));
-  std::ranges::replace_if(
-      text, [](char c) { return c == '\n' || c == '\r'; }, ' ');
-  return text;
-}
-
-std::string line_of(const LostWrite& write) {
-  return fmt::format(
-      R"({{"table":{},"operation":"{}","key":{},"old_row":{},"new_row":{},"written_since":{}}})"
-      "\n",
-      nlohmann::json(write.table->table.text()).dump(), sync::name(write.operation),
-      or_null(write.key), shown(write.old_row), shown(write.new_row),
-      write.written_since ? (*write.written_since ? "true" : "false") : "null");
-}
-
 class List {
  public:
   explicit List(const std::string& file) : file_(file, readable_by_owner) {}
 
   void add(const LostWrite& write) {
-    file_.write(line_of(write));
+    file_.write(fmt::format(R"({{"table":{},"operation":"{}","key":{},"old_row":)",
+                            nlohmann::json(write.table->table.text()).dump(),
+                            sync::name(write.operation), or_null(write.key)));
+    write_in_a_line(or_null(write.old_row));
+    file_.write(R"(,"new_row":)");
+    write_in_a_line(or_null(write.new_row));
+    file_.write(
+        fmt::format(",\"written_since\":{}}}\n",
+                    write.written_since ? (*write.written_since ? "true" : "false") : "null"));
     ++counts_[write.operation];
     if (table_.rows.size() < most_listed) {
       table_.rows.push_back({write.table->table.text(), std::string(sync::name(write.operation)),
-                             write.key.value_or(""), std::string(word(write.written_since))});
+                             std::string(write.key.value_or("")),
+                             std::string(word(write.written_since))});
     }
   }
 
@@ -74,6 +65,17 @@ class List {
   }
 
  private:
+  // The server's own JSON is taken over as it is: a numeric has more digits than a double. A column
+  // of type json keeps its line feeds, which are no part of any value, and the line must stay one.
+  void write_in_a_line(std::string_view row) {
+    for (std::size_t end = 0; (end = row.find_first_of("\r\n")) != std::string_view::npos;) {
+      file_.write(row.substr(0, end));
+      file_.write(" ");
+      row.remove_prefix(end + 1);
+    }
+    file_.write(row);
+  }
+
   files::AtomicFile file_;
   std::map<LostOperation, std::int64_t> counts_;
   cli::Table table_{.title = "Writes to the new database that the old one does not have",

@@ -128,11 +128,13 @@ AtomicFile::~AtomicFile() = default;
 
 void AtomicFile::write(std::string_view content) {
   constexpr std::size_t enough = 65536;
-  buffer_ += content;
-  if (buffer_.size() >= enough) {
-    write_all(draft_->descriptor(), buffer_, path_.string());
-    buffer_.clear();
+  if (buffer_.size() + content.size() < enough) {
+    buffer_ += content;
+    return;
   }
+  write_all(draft_->descriptor(), buffer_, path_.string());
+  buffer_.clear();
+  write_all(draft_->descriptor(), content, path_.string());
 }
 
 void AtomicFile::commit() {

@@ -6,11 +6,13 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
-#include "sync/array.h"
+#include "sync/cursor.h"
 #include "sync/gate.h"
 #include "sync/position.h"
+#include "sync/salvage_rows.h"
 #include "sync/salvage_sql.h"
 #include "sync/state.h"
 #include "sync/table_sql.h"
@@ -22,8 +24,8 @@ using postgres::Rows;
 using postgres::Session;
 using postgres::Transaction;
 
-constexpr std::size_t most_rows_at_once = 1000;
-constexpr std::size_t bytes_at_once = std::size_t{4} << 20U;
+// To keep the keys that were logged, in temporary tables, in the snapshot that all is read in.
+constexpr std::string_view one_snapshot = "ISOLATION LEVEL REPEATABLE READ";
 /// All that was ever logged is since this snapshot.
 constexpr const char* since_ever = "1:1:";
 
@@ -33,44 +35,6 @@ std::string snapshot_of(Session& target, Direction direction) {
                                 {std::string(name(direction))})
                          .text(0, 0));
 }
-
-// The rows of a query, some at a time: fewer where they are wide. Ends with the transaction that it
-// stands in.
-class Cursor {
- public:
-  Cursor(Session& session, const std::string& query) : session_(session) {
-    session_.batch("DECLARE salvage NO SCROLL CURSOR FOR " + query);
-  }
-  ~Cursor() {
-    if (!session_.broken() && !session_.in_failed_transaction()) {
-      close();
-    }
-  }
-  Cursor(const Cursor&) = delete;
-  Cursor& operator=(const Cursor&) = delete;
-
-  bool next(Rows& rows) {
-    rows = session_.query(fmt::format("FETCH {} FROM salvage", count_));
-    std::size_t bytes = 1;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (std::size_t k = 0; k < rows.columns(); ++k) {
-        bytes += rows.text(i, k).size();
-      }
-    }
-    count_ = std::clamp(bytes_at_once * rows.size() / bytes, std::size_t{1}, most_rows_at_once);
-    return !rows.empty();
-  }
-
- private:
-  void close() noexcept {
-    try {
-      session_.batch("CLOSE salvage");
-    } catch (const Error&) {  // NOLINT(bugprone-empty-catch): the transaction's end closes it too
-    }
-  }
-  Session& session_;
-  std::size_t count_ = 16;
-};
 
 class Search {
  public:
@@ -85,10 +49,11 @@ class Search {
     for (Session* session : {&new_, &old_}) {
       session->batch("SET enable_seqscan = off");  // the logs' statements want their index
     }
-    const Transaction new_snapshot(new_, postgres::one_snapshot);
-    const Transaction old_snapshot(old_, postgres::one_snapshot);
     for (const SyncedTable& table : tables) {
       with_context(fmt::format("table {}", table.table.text()), [&] {
+        // Of each table alone: all that is read stays locked until the end, and holds off vacuum.
+        const Transaction new_snapshot(new_, one_snapshot);
+        const Transaction old_snapshot(old_, one_snapshot);
         if (const std::optional<SyncedTable> shared = in_both(table)) {
           search(*shared);
         }
@@ -227,25 +192,11 @@ class Search {
     visit_(write);
   }
 
-  /// The rows of one database that a batch of another one's keys has.
-  static Rows rows_of(Session& session, const SyncedTable& table, const Rows& keys,
-                      const std::optional<std::string>& snapshot) {
-    std::vector<postgres::Param> arrays;
-    for (std::size_t k = 0; k < table.key.size(); ++k) {
-      std::vector<std::string> values;
-      for (std::size_t i = 0; i < keys.size(); ++i) {
-        values.emplace_back(keys.text(i, k));
-      }
-      arrays.emplace_back(text_array(values));
-    }
-    return session.query(present_rows_sql(table, snapshot), arrays);
-  }
-
-  std::optional<bool> written_since(const Rows& present, std::size_t row) const {
+  std::optional<bool> written_since(const Rows& here, std::size_t row) const {
     if (!left_) {
       return std::nullopt;
     }
-    return old_whole_ || present.boolean(row, 2);
+    return old_whole_ || here.boolean(row, 2);
   }
 
   void search(const SyncedTable& table) {
@@ -263,85 +214,71 @@ class Search {
     if (truncated) {
       found({&table, LostOperation::truncate, {}, {}, {}, {}});
     }
-    const std::size_t key = table.key.size();  // the column of the key as JSON
-    Cursor cursor(new_, uncarried_keys_sql(table, since_));
-    for (Rows logged; cursor.next(logged);) {
+    Cursor cursor(new_, "salvage", uncarried_keys_sql(table, since_));
+    bool first = true;
+    for (KeyBatch batch; cursor.next(batch.keys);) {
       stop_.throw_if_requested();
-      const Rows present = rows_of(old_, table, logged, left_);
-      for (std::size_t i = 0; i < logged.size(); ++i) {
-        const bool had = !logged.is_null(i, key + 1);
-        const bool has = !present.is_null(i, 0);
-        const bool same = logged.text(i, key + 1) == present.text(i, 0) && !(had && has_more_);
-        if (had == has && same) {
-          continue;
-        }
-        found({&table,
-               !has  ? LostOperation::insert
-               : had ? LostOperation::update
-                     : LostOperation::remove,
-               logged.value(i, key), present.value(i, 1), logged.value(i, key + 2),
-               written_since(present, i)});
+      if (std::exchange(first, false) && left_) {
+        old_.batch(create_logged_keys_sql(table, *left_));
       }
+      look_up(new_, old_, table, batch, {false, left_.has_value()});
+      for (std::size_t i = 0; i < batch.keys.size(); ++i) {
+        const bool had = !batch.there.is_null(i, 0);
+        const bool same = batch.there.value(i, 0) == batch.here.value(i, 0);
+        if (!same || (had && has_more_)) {
+          batch.lost.push_back(i);
+        }
+      }
+      show(table, batch);
     }
     if (truncated) {
-      search_truncated(table);
+      search_truncated(table, first);
     }
   }
 
   // Rows that went without their keys being logged: those that only the old database has, but for
   // what was written there since.
-  void search_truncated(const SyncedTable& table) {
-    const std::size_t key = table.key.size();
-    Cursor cursor(old_, all_keys_sql(table));
-    for (Rows all; cursor.next(all);) {
+  void search_truncated(const SyncedTable& table, bool first) {
+    if (first && left_) {
+      old_.batch(create_logged_keys_sql(table, *left_));
+    }
+    new_.batch(create_logged_keys_sql(table, since_));
+    Cursor cursor(old_, "salvage", all_keys_sql(table));
+    for (KeyBatch batch; cursor.next(batch.keys);) {
       stop_.throw_if_requested();
-      const Rows there = rows_of(new_, table, all, since_);
-      const Rows present = rows_of(old_, table, all, left_);
-      for (std::size_t i = 0; i < all.size(); ++i) {
-        const std::optional<bool> written = written_since(present, i);
-        if (there.is_null(i, 0) && !there.boolean(i, 2) && !written.value_or(false)) {
-          found({&table,
-                 LostOperation::remove,
-                 all.value(i, key),
-                 all.value(i, key + 2),
-                 {},
-                 written});
+      look_up(new_, old_, table, batch, {true, left_.has_value()});
+      for (std::size_t i = 0; i < batch.keys.size(); ++i) {
+        if (batch.there.is_null(i, 0) && !batch.there.boolean(i, 2) &&
+            !written_since(batch.here, i).value_or(false)) {
+          batch.lost.push_back(i);
         }
       }
+      show(table, batch);
     }
   }
 
-  // Equal rows can't be told apart: those are missing that one side has more often.
+  void show(const SyncedTable& table, const KeyBatch& batch) {
+    visit_rows(new_, old_, table, batch, [&](std::size_t row, ShownRow there, ShownRow here) {
+      found({&table,
+             !here   ? LostOperation::insert
+             : there ? LostOperation::update
+                     : LostOperation::remove,
+             batch.keys.text(row, table.key.size()), here, there, written_since(batch.here, row)});
+    });
+  }
+
   void search_keyless(const SyncedTable& table) {
     const std::optional<bool> written =
         left_ ? std::optional(old_.query(whole_logged_sql(table, *left_)).boolean(0, 0))
               : std::nullopt;
-    struct Surplus {
-      std::int64_t count = 0;  ///< below zero: of the old database
-      std::string shown;
-    };
-    std::map<std::string, Surplus> rows;
-    const auto count = [&](Session& session, std::int64_t step) {
-      Cursor cursor(session, all_contents_sql(table));
-      for (Rows some; cursor.next(some);) {
-        stop_.throw_if_requested();
-        for (std::size_t i = 0; i < some.size(); ++i) {
-          Surplus& surplus = rows[std::string(some.text(i, 0))];
-          surplus.count += step;
-          surplus.shown = some.text(i, 1);
-        }
-      }
-    };
-    count(new_, 1);
-    count(old_, -1);
-    for (const auto& [content, surplus] : rows) {
-      for (std::int64_t n = surplus.count; n > 0; --n) {
-        found({&table, LostOperation::insert, {}, {}, surplus.shown, written});
-      }
-      for (std::int64_t n = surplus.count; n < 0; ++n) {
-        found({&table, LostOperation::remove, {}, surplus.shown, {}, written});
-      }
-    }
+    visit_surplus_rows(
+        new_, old_, table, stop_,
+        [&](std::string_view row) {
+          found({&table, LostOperation::insert, {}, {}, row, written});
+        },
+        [&](std::string_view row) {
+          found({&table, LostOperation::remove, {}, row, {}, written});
+        });
   }
 
   Session& new_;

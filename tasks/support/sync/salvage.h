@@ -23,13 +23,14 @@ enum class LostOperation {
 /// "insert", "update", "delete" or "truncate".
 std::string_view name(LostOperation operation);
 
+/// Lives as long as the call that it is given to.
 struct LostWrite {
-  const SyncedTable* table = nullptr;  ///< for the time of the call
+  const SyncedTable* table = nullptr;
   LostOperation operation = LostOperation::insert;
   /// JSON objects of the row's columns, as text; none where there is nothing to show.
-  std::optional<std::string> key;      ///< none of a keyless table, whose row is all there is
-  std::optional<std::string> old_row;  ///< as the old database has it now
-  std::optional<std::string> new_row;  ///< as the new database had it at last
+  std::optional<std::string_view> key;      ///< none of a keyless table, whose row is all there is
+  std::optional<std::string_view> old_row;  ///< as the old database has it now
+  std::optional<std::string_view> new_row;  ///< as the new database had it at last
   /// Whether the old database has been written under that key since the service went back to it, so
   /// that the one or the other must give way. Not known when capture was taken off it since.
   std::optional<bool> written_since;
@@ -55,11 +56,12 @@ struct Salvage {
 /// given up (cutover/abandon.h) and has come back. Every key in its log that the old database's
 /// position does not cover is held against the row that the old database has now: where both are
 /// the same, nothing is missing. Calls `visit` for each difference, table by table, a table's keys
-/// in their order. Reads both databases, each in one snapshot, and changes neither. A lost write is
-/// a row's last state: what the log does not say, such as two updates of one row or an insert that
-/// was undone by a delete, is not listed.
+/// in their order. Reads both databases, each table in one snapshot of either, and changes neither.
+/// A lost write is a row's last state: what the log does not say, such as two updates of one row or
+/// an insert that was undone by a delete, is not listed.
 ///
-/// Memory does not grow with the number of keys, but for keyless tables, which are held whole.
+/// Memory grows neither with the number of keys nor with the width of rows, of which few are held
+/// at a time; of a keyless table the digests of all rows are.
 ///
 /// Throws Error{precondition} when the new database was not given up, when its gate is open (it
 /// could still be written), when it is another cluster, when its capture was taken off, or when it

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,24 +8,31 @@
 namespace crossover::sync {
 
 /// The statements by which what was written to a database that was given up is held against the one
-/// that the service has gone back to, as text. Pure. All but the last are of tables with keys, and
-/// those without parameters can be declared as a cursor.
+/// that the service has gone back to, as text. Pure. All but the last two are of tables with keys,
+/// and those without parameters can be declared as a cursor.
 ///
-/// A row is shown twice: as the text of a row value of the table's `columns`, by which two are
-/// compared, and as a JSON object of all that it has, which may be of several lines.
+/// Two rows are compared by the digest of the text of a row value of the table's `columns`. A row
+/// is shown as a JSON object of all that it has, which may be of several lines.
 
-/// Either database. The names of the columns that the table has, but for generated ones; none when
+/// The names of the columns that the table has, but for generated ones; none when
 /// there is no such table.
 std::string present_columns_sql(const SyncedTable& table);
-/// The new database. Keys logged since `snapshot`, in order: the key's columns as text, the key as
-/// JSON, and its present row twice, NULL where there is none.
+/// Keys logged since `snapshot`, in order: the key's columns as text, and the key as JSON.
 std::string uncarried_keys_sql(const SyncedTable& table, std::string_view snapshot);
-/// The old database. All keys, in order: the same columns.
+/// All keys, in order: the same columns.
 std::string all_keys_sql(const SyncedTable& table);
-/// The old database. One text[] a key column; for each key, in their order: its row twice, and
-/// whether the key has been logged since `snapshot`; NULL where that is not given.
-std::string present_rows_sql(const SyncedTable& table, const std::optional<std::string>& snapshot);
-/// Either database. Every row, twice.
-std::string all_contents_sql(const SyncedTable& table);
+/// Keeps the keys logged since `snapshot` in a temporary table with an index, until the transaction
+/// ends: the log, which has no such index, is read once, not for every batch of keys.
+std::string create_logged_keys_sql(const SyncedTable& table, std::string_view snapshot);
+/// One text[] a key column; for each key, in their order: the digest of its row, and how long that
+/// is when it is shown, NULL where there is none, and whether the key is in the table that
+/// create_logged_keys_sql has made; NULL where that is not asked for.
+std::string present_rows_sql(const SyncedTable& table, bool logged);
+/// The same parameters; for each key, in their order: its row as it is shown.
+std::string shown_rows_sql(const SyncedTable& table);
+/// Of every row its digest, and how long it is when it is shown; in one order with
+std::string all_digests_sql(const SyncedTable& table);
+/// every row as it is shown.
+std::string all_shown_sql(const SyncedTable& table);
 
 }  // namespace crossover::sync

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/stop_point.h"
 #include "files/files.h"
 #include "postgres/sqlstate.h"
 #include "sync/salvage.h"
@@ -135,6 +136,7 @@ void salvage(Run& run) {
       sync::find_lost_writes(new_side, old_side, sync::read_tables(old_side), run.context().stop(),
                              [&](const LostWrite& write) { list.add(write); });
   list.finish(run.context().result());
+  stop_point("salvage-listed");
   report(run, found, file);
   // `remove` asks for it.
   if (!sync::has_done(old_side, run.context().task(), run.context().verb())) {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "fixtures/memory.h"
 #include "integration/data-sync/place.h"
 
 namespace crossover::test {
@@ -67,6 +68,8 @@ class Halted {
     next_status(0, std::chrono::seconds(10));
     pid_ = -1;
   }
+  /// The most memory that it has had.
+  std::uint64_t peak_size() const { return process_size(std::to_string(pid_), "VmHWM"); }
   process::Outcome go_on(Duration budget = std::chrono::seconds(60)) {
     wake();
     return end(budget);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "fixtures/memory.h"
 #include "sync/copy.h"
 #include "sync/drain.h"
 #include "sync/gate.h"
@@ -19,31 +20,19 @@ using namespace crossover::test;
 
 namespace {
 
-constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20U;
 /// A document is 3 MiB on the wire, and there are 24: without a bound a drain holds several times
 /// 72 MiB.
 constexpr std::uint64_t bound = 48 * mebibyte;
 constexpr int documents = 24;
 
-/// proc(5), /proc/PID/status: "VmHWM:   123 kB".
-std::uint64_t status_bytes(const std::string& name) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name + ":")) {
-      return std::stoull(line.substr(name.size() + 1)) * 1024;
-    }
-  }
-  throw std::logic_error("no " + name + " in /proc/self/status");
-}
-
 /// How far this process, whose servers are others, grows while `work` runs.
 template <typename Work>
 std::uint64_t growth(Work&& work) {
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
-  const std::uint64_t before = status_bytes("VmRSS");
-  REQUIRE(status_bytes("VmHWM") < before + mebibyte);
+  const std::uint64_t before = process_size("self", "VmRSS");
+  REQUIRE(process_size("self", "VmHWM") < before + mebibyte);
   work();
-  return status_bytes("VmHWM") - before;
+  return size_tells ? process_size("self", "VmHWM") - before : 0;
 }
 
 constexpr const char* schema =

@@ -74,8 +74,8 @@ std::vector<cli::OptionSpec> options() {
        .verbs = {"abort", "remove"}},
       {.name = "salvage-file",
        .value_name = "FILE",
-       .help = "where the lost writes are listed, a JSON object a line; default: "
-               "crossover-NAME-lost-writes.ndjson",
+       .help = "where the lost writes are listed, a JSON object a line; a file that is there is "
+               "kept, and the list gets a number; default: crossover-NAME-lost-writes.ndjson",
        .verbs = {"salvage"}},
       {.name = "forget-lost-writes",
        .type = cli::OptionType::flag,

@@ -54,8 +54,9 @@ class List {
     }
   }
 
-  void finish(cli::Result& result) {
-    file_.commit();
+  /// Returns where it is: a list that is there already may be all that is left of what it says.
+  std::string finish(cli::Result& result) {
+    std::string place = file_.commit_beside().string();
     for (const LostOperation operation : {LostOperation::insert, LostOperation::update,
                                           LostOperation::remove, LostOperation::truncate}) {
       result.set_metric(fmt::format("lost_{}s", sync::name(operation)), counts_[operation]);
@@ -63,6 +64,7 @@ class List {
     if (!table_.rows.empty()) {
       result.add_table(std::move(table_));
     }
+    return place;
   }
 
  private:
@@ -135,9 +137,9 @@ void salvage(Run& run) {
   const sync::Salvage found =
       sync::find_lost_writes(new_side, old_side, sync::read_tables(old_side), run.context().stop(),
                              [&](const LostWrite& write) { list.add(write); });
-  list.finish(run.context().result());
+  const std::string place = list.finish(run.context().result());
   stop_point("salvage-listed");
-  report(run, found, file);
+  report(run, found, place);
   // `remove` asks for it.
   if (!sync::has_done(old_side, run.context().task(), run.context().verb())) {
     run.record({Side::old_side, Side::new_side}, "done", {});

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -31,6 +32,19 @@ Descriptor open_file(const std::filesystem::path& path, int flags, mode_t mode,
     throw failure(verb, path.string(), errno);
   }
   return Descriptor(descriptor);
+}
+
+/// Creates an empty file; false where there is one, or a folder.
+bool take_name(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (descriptor < 0) {
+    if (errno == EEXIST) {
+      return false;
+    }
+    throw failure("write", path.string(), errno);
+  }
+  ::close(descriptor);
+  return true;
 }
 
 /// A rename is only kept over a power cut once the folder that names the file is on disk.
@@ -137,14 +151,34 @@ void AtomicFile::write(std::string_view content) {
   write_all(draft_->descriptor(), content, path_.string());
 }
 
-void AtomicFile::commit() {
+void AtomicFile::finish() {
   write_all(draft_->descriptor(), buffer_, path_.string());
   buffer_.clear();
   if (::fchmod(draft_->descriptor(), mode_) != 0 || ::fsync(draft_->descriptor()) != 0) {
     throw failure("write", path_.string(), errno);
   }
+}
+
+void AtomicFile::commit() {
+  finish();
   draft_->rename_to(path_);
   sync_folder(path_);
+}
+
+// The name is taken first, so that of two who want the same one gets it.
+std::filesystem::path AtomicFile::commit_beside() {
+  finish();
+  const std::filesystem::path extension = path_.extension();
+  std::filesystem::path place = path_;
+  for (int n = 2; !take_name(place); ++n) {
+    place = path_;
+    place.replace_extension();
+    place += fmt::format("-{}", n);
+    place += extension;
+  }
+  draft_->rename_to(place);
+  sync_folder(place);
+  return place;
 }
 
 void write_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode) {

@@ -43,8 +43,12 @@ class AtomicFile {
 
   void write(std::string_view content);
   void commit();
+  /// The same, but what stands at its place stays there: then the content comes to the first of
+  /// NAME-2.EXTENSION, NAME-3.EXTENSION, ... that is free. Returns its place.
+  std::filesystem::path commit_beside();
 
  private:
+  void finish();
   std::filesystem::path path_;
   mode_t mode_;
   std::string buffer_;

@@ -197,6 +197,21 @@ TEST_CASE("what can't be known of lost writes is said") {
   }
 }
 
+TEST_CASE("the list of an earlier run is kept") {
+  Abandoned site(15, 17, "UPDATE public.role SET name = 'there ' || id WHERE id IN (1, 2)", "");
+  CHECK(site.place.run(0, {"salvage"})["report"]["file"] == "crossover-test-lost-writes.ndjson");
+  const std::vector<std::string> first = site.lines();
+  CHECK(first.size() == 2);
+  // What has been brought back by hand is lost no more.
+  site.write(Side::old_side, "UPDATE public.role SET name = 'there 1' WHERE id = 1");
+  const json again = site.place.run(0, {"salvage"});
+  CHECK(check_of(again, "lost writes") == "pass: 1 are in 'crossover-test-lost-writes-2.ndjson'");
+  CHECK(site.lines() == first);
+  const std::string second =
+      files::read(site.place.directory.path() / "crossover-test-lost-writes-2.ndjson");
+  CHECK(second == first[1] + "\n");
+}
+
 TEST_CASE("a lost row is shown whatever it holds, in one line") {
   Abandoned site(15, 17, R"(INSERT INTO public.doc VALUES ('a', E'{"never":\n"jsonb \\u0000"}'))",
                  "",

@@ -92,6 +92,23 @@ TEST_CASE("a file that is written piece by piece is there whole, or not at all")
   CHECK((status.st_mode & 0777U) == 0600U);
 }
 
+TEST_CASE("a file that is committed beside others takes the first name that is free") {
+  const files::TemporaryDirectory folder;
+  const auto commit = [&](const char* name, const std::string& content) {
+    files::AtomicFile file(folder.path() / name);
+    file.write(content);
+    return file.commit_beside().filename();
+  };
+  CHECK(commit("a.list.txt", "1") == "a.list.txt");
+  CHECK(commit("a.list.txt", "2") == "a.list-2.txt");
+  CHECK(commit("a.list.txt", "3") == "a.list-3.txt");
+  CHECK(files::read(folder.path() / "a.list.txt") == "1");
+  CHECK(files::read(folder.path() / "a.list-3.txt") == "3");
+  std::filesystem::create_directory(folder.path() / "plain");
+  CHECK(commit("plain", "4") == "plain-2");
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 5);
+}
+
 TEST_CASE("a temporary folder goes with its object, and is for its owner only") {
   std::filesystem::path path;
   {

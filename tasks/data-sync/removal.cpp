@@ -160,14 +160,14 @@ void finish(Run& run) {
         continue;
       }
       postgres::Session session = run.at(side).open("finish");
-      if (sync::read_migration(session)->phase == "finished") {
+      if (sync::read_migration(session)->phase == sync::finished_phase) {
         continue;
       }
       postgres::Transaction transaction(session);
       const std::string token = sync::new_token();
       sync::take_owner(session, token);
       sync::take_drainer(session, token);
-      sync::set_phase(session, token, "finished");
+      sync::set_phase(session, token, sync::finished_phase);
       // Without capture no position is worth anything: going on in either direction takes a full
       // copy.
       session.batch(

@@ -65,6 +65,13 @@ class Search {
  private:
   void require_given_up() {
     const auto migration = read_migration(old_);
+    if (migration && migration->phase == finished_phase) {
+      throw Error(ErrorKind::precondition,
+                  "unable to salvage: `data-sync finish` has ended the migration and taken capture "
+                  "off, so what was written to the new database and not carried is not known",
+                  "if the new database had been given up before that, compare both by hand; else "
+                  "nothing is lost");
+    }
     if (!migration || migration->phase != abandoned_phase) {
       throw Error(ErrorKind::precondition,
                   "unable to salvage: the new database was not given up, so nothing is lost",

@@ -63,9 +63,9 @@ struct Salvage {
 /// Memory grows neither with the number of keys nor with the width of rows, of which few are held
 /// at a time; of a keyless table the digests of all rows are.
 ///
-/// Throws Error{precondition} when the new database was not given up, when its gate is open (it
-/// could still be written), when it is another cluster, when its capture was taken off, or when it
-/// is in a state from before the old one's position.
+/// Throws Error{precondition} when the new database was not given up, when the migration is
+/// finished, when its gate is open (it could still be written), when it is another cluster, when
+/// its capture was taken off, or when it is in a state from before the old one's position.
 Salvage find_lost_writes(postgres::Session& new_side, postgres::Session& old_side,
                          const std::vector<SyncedTable>& tables, const StopRequest& stop,
                          const std::function<void(const LostWrite&)>& visit);

@@ -21,12 +21,14 @@ inline constexpr int state_version = 3;
 /// The phase by which the old database says that the new one has been given up with what was
 /// written there (cutover/abandon.h): nothing is carried any more in either direction.
 inline constexpr const char* abandoned_phase = "new-abandoned";
+/// `data-sync finish` has taken capture off.
+inline constexpr const char* finished_phase = "finished";
 
 /// The row of crossover.migration: what one database knows of the migration that it takes part in.
 struct Migration {
   std::string name;
   Side side = Side::old_side;
-  /// installed, copying, following, switched, finished, or abandoned_phase
+  /// installed, copying, following, switched, finished_phase, or abandoned_phase
   std::string phase;
   /// Lets a session pass the gate and the capture triggers. In the database in clear, since every
   /// later run and the guards need it; the application's role has no right on the schema.

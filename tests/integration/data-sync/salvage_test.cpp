@@ -190,6 +190,16 @@ TEST_CASE("what can't be known of lost writes is said") {
               .starts_with("unable to salvage: the new database is another cluster (system "
                            "identifier "));
   }
+  SECTION("finish has taken off what it would be known by") {
+    site.place.run(0, {"finish", "--forget-lost-writes"});
+    const json refused = site.place.run(3, {"salvage"});
+    CHECK(message(refused) ==
+          "unable to salvage: `data-sync finish` has ended the migration and taken capture off, so "
+          "what was written to the new database and not carried is not known");
+    CHECK(refused["error"]["hint"] ==
+          "if the new database had been given up before that, compare both by hand; else nothing "
+          "is lost");
+  }
   SECTION("nothing was given up") {
     site.world.old_db.open("hand").batch("UPDATE crossover.migration SET phase = 'following'");
     CHECK(message(site.place.run(3, {"salvage"})) ==

@@ -29,14 +29,29 @@ void Joiner::await_copy() {
   const cli::TaskContext& context = run_.context();
   const Deadline deadline(context.clock(), context.timeout(first_patience));
   while (!has_copy()) {
-    if (!leader_ && deadline.passed()) {
-      throw Error(ErrorKind::precondition,
-                  fmt::format("unable to join the copy of '{}': no `data-sync start` is under way",
-                              run_.config().name),
-                  "run `data-sync start` first, and this beside it");
+    if (deadline.passed()) {
+      require_leader();
     }
     context.stop().throw_if_requested();
     context.clock().sleep(between_looks);
+  }
+}
+
+// The other may take its time before it copies, where nobody has said how long.
+void Joiner::require_leader() const {
+  const cli::TaskContext& context = run_.context();
+  if (!leader_) {
+    throw Error(ErrorKind::precondition,
+                fmt::format("unable to join the copy of '{}': no `data-sync start` is under way",
+                            run_.config().name),
+                "run `data-sync start` first, and this beside it");
+  }
+  if (context.options().given("timeout")) {
+    throw Error(ErrorKind::timeout,
+                fmt::format("unable to join the copy of '{}': the run that holds the migration's "
+                            "lock (backend {}) has not begun to copy within {} s",
+                            run_.config().name, *leader_, seconds(context.timeout(first_patience))),
+                "look whether it is still at work, or give a longer --timeout");
   }
 }
 

@@ -15,13 +15,15 @@ class Joiner {
   Joiner(const Run& run, sync::Direction direction);
 
   /// Returns when the other has listed what is to be copied, or when nothing is left to copy.
-  /// Throws Error{precondition} when nobody comes who copies.
+  /// Throws Error{precondition} when nobody comes who copies, and Error{timeout} when somebody is
+  /// there who does not begin within --timeout; without that it waits for as long as he is.
   void await_copy();
   /// Copies until nothing is free any more. Throws Error{failure} when the other has ended before
   /// all was copied, and Error{precondition} when it copies from another database than ours.
   void copy();
 
  private:
+  void require_leader() const;
   bool has_copy();
   bool everything_copied();
   bool led(postgres::Session& target) const;

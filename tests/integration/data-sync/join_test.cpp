@@ -195,6 +195,22 @@ TEST_CASE("a process that comes back from its piece when all is over has done it
   shared.end(writers);
 }
 
+TEST_CASE("who joins a run that does not begin to copy waits for as long as he was told") {
+  Shared shared;
+  Halted leader(shared.place, {"start"}, "start-state");
+  const std::int64_t backend =
+      shared.world.new_db.open("check")
+          .query("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted")
+          .int64(0, 0);
+  const json refused = shared.place.run(6, {"start", "--join", "--timeout", "300ms"});
+  CHECK(refused["error"]["message"] ==
+        fmt::format("unable to join the copy of 'test': the run that holds the migration's lock "
+                    "(backend {}) has not begun to copy within 0.3 s",
+                    backend));
+  CHECK(refused["error"]["hint"] == "look whether it is still at work, or give a longer --timeout");
+  shared.place.result(0, leader.go_on());
+}
+
 TEST_CASE("who joins nobody is told so, and who begins beside another, too") {
   Shared shared;
   const json refused = shared.place.run(3, {"start", "--join", "--timeout", "100ms"});

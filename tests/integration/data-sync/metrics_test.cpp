@@ -90,7 +90,7 @@ TEST_CASE("a follower tells a Prometheus server what it carries and what is left
   const double now = seconds(SystemClock().wall().time_since_epoch());
   CHECK(std::abs(now - figure(page, "last_drain_timestamp_seconds")) < 60);
   CHECK(figure(page, "last_drain_duration_seconds") > 0);
-  const json taken = place.run(
+  const nlohmann::json taken = place.run(
       3, {"follow", "--metrics-bind-address", fmt::format("127.0.0.1:{}", follower.port())});
   CHECK(taken["error"]["message"] ==
         fmt::format("unable to listen at '127.0.0.1:{}': Address already in use", follower.port()));

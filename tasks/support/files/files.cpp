@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
@@ -34,17 +36,22 @@ Descriptor open_file(const std::filesystem::path& path, int flags, mode_t mode,
   return Descriptor(descriptor);
 }
 
-/// Creates an empty file; false where there is one, or a folder.
-bool take_name(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (descriptor < 0) {
-    if (errno == EEXIST) {
+bool same_content(int descriptor, const std::filesystem::path& path) {
+  const Descriptor other(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 65536> left{};
+  std::array<char, 65536> right{};
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(descriptor, left.data(), left.size(), at);
+    // A folder, or what may not be read, is not the same.
+    if (got < 0 || ::pread(other.get(), right.data(), right.size(), at) != got ||
+        !std::equal(left.begin(), left.begin() + got, right.begin())) {
       return false;
     }
-    throw failure("write", path.string(), errno);
+    if (got == 0) {
+      return true;
+    }
+    at += got;
   }
-  ::close(descriptor);
-  return true;
 }
 
 /// A rename is only kept over a power cut once the folder that names the file is on disk.
@@ -80,6 +87,21 @@ class Draft {
       throw failure("write", target.string(), errno);
     }
     name_.clear();
+  }
+  /// False where there is something of that name already.
+  bool rename_to_new(const std::filesystem::path& target) {
+    if (::renameat2(AT_FDCWD, name_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) == 0) {
+      name_.clear();
+      return true;
+    }
+    // File systems that can't do that (NFS) can link, and the draft's own name goes with it.
+    if (errno == EINVAL && ::link(name_.c_str(), target.c_str()) == 0) {
+      return true;
+    }
+    if (errno == EEXIST) {
+      return false;
+    }
+    throw failure("write", target.string(), errno);
   }
 
  private:
@@ -165,18 +187,19 @@ void AtomicFile::commit() {
   sync_folder(path_);
 }
 
-// The name is taken first, so that of two who want the same one gets it.
 std::filesystem::path AtomicFile::commit_beside() {
   finish();
   const std::filesystem::path extension = path_.extension();
   std::filesystem::path place = path_;
-  for (int n = 2; !take_name(place); ++n) {
+  for (int n = 2; !draft_->rename_to_new(place); ++n) {
+    if (same_content(draft_->descriptor(), place)) {
+      return place;
+    }
     place = path_;
     place.replace_extension();
     place += fmt::format("-{}", n);
     place += extension;
   }
-  draft_->rename_to(place);
   sync_folder(place);
   return place;
 }

@@ -44,7 +44,8 @@ class AtomicFile {
   void write(std::string_view content);
   void commit();
   /// The same, but what stands at its place stays there: then the content comes to the first of
-  /// NAME-2.EXTENSION, NAME-3.EXTENSION, ... that is free. Returns its place.
+  /// NAME-2.EXTENSION, NAME-3.EXTENSION, ... that is free, unless one before that has it already.
+  /// Returns its place.
   std::filesystem::path commit_beside();
 
  private:

@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "postgres/libpq_error.h"
-#include "postgres/libpq_kept_rows.h"
+#include "postgres/libpq_pipeline.h"
 #include "postgres/sqlstate.h"
 
 namespace crossover::postgres {
@@ -21,10 +21,6 @@ namespace crossover::postgres {
 namespace {
 
 using std::chrono::steady_clock;
-
-Result own(PGresult* result) {
-  return {result, [](PGresult* r) { PQclear(r); }};
-}
 
 // libpq prints notices on stderr by itself, which is where our log is.
 void drop_notice(void* /*argument*/, const PGresult* /*notice*/) {}
@@ -91,17 +87,6 @@ bool wait_for_socket(int socket, short events, steady_clock::time_point deadline
   }
 }
 
-bool succeeded(const PGresult* result) {
-  switch (PQresultStatus(result)) {
-    case PGRES_COMMAND_OK:
-    case PGRES_TUPLES_OK:
-    case PGRES_EMPTY_QUERY:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool is_copy(const PGresult* result) {
   const ExecStatusType status = PQresultStatus(result);
   return status == PGRES_COPY_IN || status == PGRES_COPY_OUT;
@@ -115,6 +100,21 @@ std::vector<const char*> pointers(const std::vector<Param>& params) {
 }
 
 }  // namespace
+
+Result own(PGresult* result) {
+  return {result, [](PGresult* r) { PQclear(r); }};
+}
+
+bool succeeded(const PGresult* result) {
+  switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+      return true;
+    default:
+      return false;
+  }
+}
 
 Connection::Connection(const ConnectionOptions& options) : options_(options) {
   const Keywords keywords(options_);
@@ -217,73 +217,11 @@ int Connection::send(const Statement& statement) {
                                                           values.data(), nullptr, nullptr, 0);
 }
 
-// Reads while it writes: with both sides' socket buffers full, two peers that only write would wait
-// for each other for ever (PostgreSQL manual, "Pipeline Mode").
-void Connection::flush() {
-  for (;;) {
-    const int left = PQflush(get());
-    if (left == 0) return;
-    if (left < 0) fail(nullptr);
-    pollfd entry{PQsocket(get()), POLLIN | POLLOUT, 0};
-    if (::poll(&entry, 1, -1) < 0 && errno != EINTR) fail(nullptr);
-    if ((entry.revents & POLLIN) != 0 && PQconsumeInput(get()) != 1) fail(nullptr);
-  }
-}
-
-std::vector<Rows> Connection::receive(const std::vector<Statement>& statements,
-                                      std::uint64_t most_bytes) {
-  const std::size_t count = statements.size();
-  std::vector<Rows> results;
-  results.reserve(count);
-  std::unique_ptr<Error> first_error;
-  for (std::size_t index = 0; index < count; ++index) {
-    std::optional<KeptRows> kept;
-    if (statements[index].bounded && PQsetSingleRowMode(get()) == 1) kept.emplace(most_bytes);
-    // Each statement's results end with a null.
-    while (PGresult* raw = PQgetResult(get())) {
-      const Result result = own(raw);
-      if (kept && PQresultStatus(raw) == PGRES_SINGLE_TUPLE) {
-        kept->add(raw);
-      } else if (succeeded(raw)) {
-        results.push_back(kept ? kept->take(result) : Rows(result));
-      } else if (!first_error) {
-        first_error = std::make_unique<Error>(error_of(raw));
-        first_error->add_context("statement " + std::to_string(index + 1));
-      }
-      if (broken()) break;
-    }
-    if (broken()) break;
-  }
-  if (!broken()) own(PQgetResult(get()));  // the sync
-  if (!first_error && results.size() != count) fail(nullptr);
-  if (first_error) throw *first_error;
-  return results;
-}
-
 std::vector<Rows> Connection::pipeline(const std::vector<Statement>& statements,
                                        std::uint64_t most_bytes) {
   refuse_while_copying();
   if (statements.empty()) return {};
-  struct Mode {
-    PGconn* connection;
-    explicit Mode(PGconn* c) : connection(c) {
-      PQsetnonblocking(connection, 1);
-      PQenterPipelineMode(connection);
-    }
-    ~Mode() {
-      PQexitPipelineMode(connection);
-      PQsetnonblocking(connection, 0);
-    }
-    Mode(const Mode&) = delete;
-    Mode& operator=(const Mode&) = delete;
-  };
-  const Mode mode(get());
-  for (const Statement& statement : statements) {
-    if (send(statement) != 1) fail(nullptr);
-  }
-  if (PQpipelineSync(get()) != 1) fail(nullptr);
-  flush();
-  return receive(statements, most_bytes);
+  return Pipeline(*this, most_bytes).run(statements);
 }
 
 // A socket that has no such option is none that a network could lose.

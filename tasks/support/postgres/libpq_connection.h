@@ -18,6 +18,10 @@ namespace crossover::postgres {
 
 using Result = std::shared_ptr<const PGresult>;
 
+/// Takes what libpq has made; may be null.
+Result own(PGresult* result);
+bool succeeded(const PGresult* result);
+
 /// What a Canceller shares with its session.
 struct Canceller::Handle {
   explicit Handle(PGconn* connection) : cancel(PQgetCancel(connection)) {}
@@ -41,6 +45,8 @@ class Connection {
   Result execute(const Statement& statement);
   Result execute_batch(std::string_view sql);
   void prepare(std::string_view name, std::string_view sql);
+  /// 1 when it could be sent, or, in a pipeline, put into the buffer; 0 otherwise, as libpq.
+  int send(const Statement& statement);
   std::vector<Rows> pipeline(const std::vector<Statement>& statements, std::uint64_t most_bytes);
   /// Starts a COPY; `expected` is PGRES_COPY_IN or PGRES_COPY_OUT. Until its end `patience` stands
   /// in for a shorter tcp_user_timeout.
@@ -61,13 +67,10 @@ class Connection {
   };
   void await_connection();
   void refuse_while_copying() const;
-  int send(const Statement& statement);
   /// Takes all results of what was sent (`sent`: libpq's answer to sending): the first error is
   /// thrown, else the last result returned, or the one that starts a COPY.
   Result finish_statement(int sent);
   Result without_copy(Result result);
-  void flush();
-  std::vector<Rows> receive(const std::vector<Statement>& statements, std::uint64_t most_bytes);
   void set_tcp_user_timeout(std::chrono::milliseconds timeout) noexcept;
   void leave_copy() noexcept;
 

@@ -41,6 +41,16 @@ Statement bounded(Statement statement) {
   return statement;
 }
 
+// The first, up to most_planned_ahead relations.
+void keep_some(std::vector<const SyncedTable*>& tables) {
+  std::size_t relations = 0;
+  const auto end = std::find_if(tables.begin(), tables.end(), [&](const SyncedTable* table) {
+    relations += relation_names({*table}).size();
+    return relations > most_planned_ahead;
+  });
+  tables.erase(end, tables.end());
+}
+
 bool contains(const std::vector<const SyncedTable*>& tables, const SyncedTable& table) {
   return std::find(tables.begin(), tables.end(), &table) != tables.end();
 }
@@ -155,7 +165,7 @@ std::vector<Rows> ChangeReader::look_with(const Since& since, const std::vector<
   statements.insert(statements.end(), more.begin(), more.end());
   std::vector<Rows> answers = session_.pipeline(statements, bytes_left());
   const auto first = answers.begin() + 1;
-  changed_ = logs_.named({first, first + looks}, snapshot);
+  changed_ = logs_.named({first, first + looks}, snapshot, source_state(answers[0]));
   answers.erase(first, first + looks);
   return answers;
 }
@@ -214,6 +224,9 @@ void ChangeReader::end() {
 
 std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
   std::vector<const SyncedTable*> logged = logs_.since(everything);
+  std::stable_partition(logged.begin(), logged.end(),
+                        [&](const SyncedTable* table) { return contains(changed_, *table); });
+  keep_some(logged);
   std::string sql;
   for (const SyncedTable* table : logged) {
     prepared_.prepare(session_, key_statement(*table), logged_keys_sql(*table));

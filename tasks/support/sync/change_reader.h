@@ -16,6 +16,10 @@
 
 namespace crossover::sync {
 
+/// What is planned stays locked, and so do its indexes, as long as the transaction: of so many
+/// relations, partitions too, and no more (lock_space.h).
+inline constexpr std::size_t most_planned_ahead = 500;
+
 /// From which snapshot on each table's log has not been drained yet.
 struct Since {
   std::string position;             ///< S0
@@ -24,8 +28,8 @@ struct Since {
 };
 
 /// The source's side of a drain: one session, which keeps prepared what is needed again, and the
-/// snapshot S1
-/// that everything is read in. Only tables that have something new in their logs cost anything.
+/// snapshot S1 that everything is read in. Only tables that have something new in their logs cost
+/// anything.
 /// Keys and rows are held up to most_bytes_in_memory, and the table at which that is passed is
 /// streamed. Its rows have come twice then, so no more rows are asked for the next time than would
 /// fit. Not thread-safe.
@@ -54,7 +58,8 @@ class ChangeReader {
   void abandon() noexcept { transaction_.reset(); }
 
   /// Has the server plan what the next drain is likely to need, so that it costs no planning then:
-  /// the statements of all tables that stand in their logs. Returns those.
+  /// the statements of the tables that stand in their logs, as many as most_planned_ahead allows,
+  /// those first that the last look has found. Returns them.
   std::vector<const SyncedTable*> plan_ahead();
 
   /// Entries that are logged and not drained.

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <set>
 
+#include "base/error.h"
+#include "postgres/sqlstate.h"
 #include "sync/table_sql.h"
 #include "sync/transaction_groups.h"
 
@@ -41,11 +43,30 @@ std::vector<Statement> ChangedTables::statements(const std::string& snapshot) co
   return looks_beside() ? std::vector<Statement>() : all_statements(snapshot);
 }
 
+std::vector<Rows> ChangedTables::ask_beside(const std::string& snapshot, const SourceState& now) {
+  std::vector<Statement> statements = all_statements(snapshot);
+  statements.insert(statements.begin(), {source_state_sql(), {}, {}});
+  std::vector<Rows> answers = run_in_groups(beside_, std::move(statements), 1);
+  const SourceState there = source_state(answers.front());
+  if (there.system_identifier != now.system_identifier || there.timeline != now.timeline ||
+      there.capture != now.capture) {
+    Error error(ErrorKind::failure,
+                fmt::format("unable to look at the logs of '{}': two sessions have reached "
+                            "different servers (timelines {} and {})",
+                            session_.options().database, now.timeline, there.timeline),
+                "if this comes again, an old primary still answers under this address");
+    error.set_sqlstate(std::string(postgres::sqlstate::connection_lost));
+    throw error;
+  }
+  answers.erase(answers.begin());
+  return answers;
+}
+
 std::vector<const SyncedTable*> ChangedTables::named(const std::vector<Rows>& answers,
-                                                     const std::string& snapshot) {
+                                                     const std::string& snapshot,
+                                                     const SourceState& now) {
   std::set<std::int64_t> ids;
-  for (const Rows& rows :
-       looks_beside() ? run_in_groups(beside_, all_statements(snapshot), 1) : answers) {
+  for (const Rows& rows : looks_beside() ? ask_beside(snapshot, now) : answers) {
     for (std::size_t row = 0; row < rows.size(); ++row) {
       ids.insert(rows.int64(row, 0));
     }
@@ -60,7 +81,12 @@ std::vector<const SyncedTable*> ChangedTables::named(const std::vector<Rows>& an
 }
 
 std::vector<const SyncedTable*> ChangedTables::since(const std::string& snapshot) {
-  return named(session_.pipeline(statements(snapshot)), snapshot);
+  std::vector<Statement> all = statements(snapshot);
+  all.insert(all.begin(), {source_state_sql(), {}, {}});
+  std::vector<Rows> answers = session_.pipeline(all);
+  const SourceState now = source_state(answers.front());
+  answers.erase(answers.begin());
+  return named(answers, snapshot, now);
 }
 
 }  // namespace crossover::sync

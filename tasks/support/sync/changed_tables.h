@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "postgres/session.h"
+#include "sync/position.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
@@ -26,7 +27,8 @@ inline constexpr std::size_t logs_in_a_statement = 100;
 /// more than most_logs_in_a_transaction tables it is another session that looks, some logs at a
 /// time and each time in a transaction of its own. After a snapshot was taken it sees all that the
 /// snapshot shows, since nobody deletes what is not drained; a table of which it sees more has
-/// nothing to be read there. Not thread-safe.
+/// nothing to be read there. After a failover it may have reached another server than the session,
+/// one that nobody writes to any more: it says each time which one it is. Not thread-safe.
 class ChangedTables {
  public:
   static constexpr std::size_t most_logs_in_a_transaction = 500;
@@ -40,14 +42,17 @@ class ChangedTables {
   bool looks_beside() const { return tables_.size() > most_logs_in_a_transaction; }
   /// What to send in the session, to pass the answers to `named`. None where it looks beside.
   std::vector<postgres::Statement> statements(const std::string& snapshot) const;
-  /// The tables that have anything logged since.
+  /// The tables that have anything logged since. `now` is what the session's server has said of
+  /// itself. Throws Error{failure} with connection_lost (postgres/sqlstate.h) when the session
+  /// beside is of another: both are to be opened anew.
   std::vector<const SyncedTable*> named(const std::vector<postgres::Rows>& answers,
-                                        const std::string& snapshot);
-  /// The same by a round trip for nothing else.
+                                        const std::string& snapshot, const SourceState& now);
+  /// The same by round trips for nothing else.
   std::vector<const SyncedTable*> since(const std::string& snapshot);
 
  private:
   std::vector<postgres::Statement> all_statements(const std::string& snapshot) const;
+  std::vector<postgres::Rows> ask_beside(const std::string& snapshot, const SourceState& now);
 
   const std::vector<SyncedTable>& tables_;
   postgres::Session& session_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sync/array.h"
+#include "sync/change_reader.h"
 #include "sync/changed_tables.h"
 
 namespace crossover::sync {
@@ -14,24 +15,30 @@ namespace {
 constexpr std::int64_t around = 100;
 constexpr std::int64_t locks_of_a_log = 2;
 constexpr std::int64_t most_logs_at_once = ChangedTables::most_logs_in_a_transaction;
+constexpr std::int64_t most_planned = most_planned_ahead;
+// Of many keys, or wide rows: a temporary table with a TOAST table and its index.
+constexpr std::int64_t locks_of_streaming = 3;
 
 std::string too_few(const LockSpace& space, std::int64_t locks, std::string_view when) {
   return fmt::format(
       "has room for {} locks (max_locks_per_transaction {} x {} connections and prepared "
-      "transactions), and {} takes up to {} ({} tables, {} relations), more than three quarters of "
-      "that: set max_locks_per_transaction to at least {} and restart the server",
+      "transactions), and {} takes up to {} ({} tables, {} relations), more than {}: "
+      "set max_locks_per_transaction to at least {} and restart the server",
       space.room(), space.per_transaction, space.transactions, when, locks, space.tables,
-      space.relations, space.setting_for(locks));
+      space.relations, locks > space.room() ? "that" : "three quarters of that",
+      space.setting_for(locks));
 }
 
 }  // namespace
 
 std::int64_t LockSpace::switching() const {
-  return around + relations + sequences + locks_of_a_log * std::min(tables, most_logs_at_once);
+  const std::int64_t planned = std::min(relations, most_planned);
+  return around + relations + sequences + locks_of_a_log * std::min(tables, most_logs_at_once) +
+         (relations == 0 ? 0 : (indexes * planned + relations - 1) / relations);
 }
 
 std::int64_t LockSpace::all_changed() const {
-  return around + sequences + truncating() + locks_of_a_log * tables;
+  return around + sequences + truncating() + (locks_of_a_log + locks_of_streaming) * tables;
 }
 
 std::int64_t LockSpace::setting_for(std::int64_t locks) const {
@@ -62,7 +69,8 @@ LockSpace read_lock_space(postgres::Session& session, const std::vector<SyncedTa
 Findings check_lock_space(const LockSpace& space, std::string_view side) {
   const std::string object = fmt::format("{} database", side);
   if (space.setting_for(space.switching()) > space.per_transaction) {
-    return {{Finding::Level::error, object, too_few(space, space.switching(), "a switch")}};
+    return {{space.switching() > space.room() ? Finding::Level::error : Finding::Level::warning,
+             object, too_few(space, space.switching(), "a switch")}};
   }
   if (space.setting_for(space.all_changed()) > space.per_transaction) {
     return {{Finding::Level::warning, object,

@@ -24,8 +24,8 @@ struct LockSpace {
   std::int64_t sequences = 0;  ///< in their schemas
 
   std::int64_t room() const { return per_transaction * transactions; }
-  /// What a switch takes whatever was written: the gate's lock on each relation, a lock on each
-  /// sequence that is moved, and what looking at the logs takes.
+  /// What a switch takes: the gate's lock on each relation, one on each sequence that may be moved,
+  /// what looking at the logs takes, and the indexes of what is planned ahead (change_reader.h).
   std::int64_t switching() const;
   /// What a drain takes when every table has changed, in a switch.
   std::int64_t all_changed() const;
@@ -39,7 +39,8 @@ struct LockSpace {
 /// Of the database that the session is connected to.
 LockSpace read_lock_space(postgres::Session& session, const std::vector<SyncedTable>& tables);
 
-/// Error where a switch has no room, warning where it had none if every table had changed. Pure.
+/// Error where a switch has no room, warning where little would be left for the service, or where
+/// there were none if every table had changed. Pure.
 Findings check_lock_space(const LockSpace& space, std::string_view side);
 
 }  // namespace crossover::sync

@@ -118,6 +118,9 @@ class Repair {
   // row can be kept as it comes.
   std::uint64_t save_surplus(const SyncedTable& table, const RowsByKey& rows) {
     Session reading = databases_.at(sync::target(direction_)).open("repair");
+    // Whoever waits for our transaction's lock on the table would wait for us to end, and we here
+    // for him: a deadlock that no server sees.
+    reading.batch("SET lock_timeout = '2s'");
     std::map<std::string, std::uint64_t, std::less<>> kept;
     std::uint64_t saved = 0;
     visit_rows(reading, table, direction_ == Direction::forward, context_.stop,

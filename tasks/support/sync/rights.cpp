@@ -64,6 +64,13 @@ Findings check_rights(Session& session, std::string_view side,
         fmt::format("role '{0}' may not create a schema in it: GRANT CREATE ON DATABASE {1} TO {2}",
                     role, quote_identifier(session.options().database), quoted));
   }
+  if (!session.query("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+           .boolean(0, 0)) {
+    say(Finding::Level::error,
+        fmt::format("role '{0}' may not create temporary tables in it: GRANT TEMPORARY ON DATABASE "
+                    "{1} TO {2}",
+                    role, quote_identifier(session.options().database), quoted));
+  }
   const Rows owners = foreign_owners(session, tables);
   for (std::size_t i = 0; i < owners.size(); ++i) {
     say(Finding::Level::error,

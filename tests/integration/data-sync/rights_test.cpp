@@ -4,11 +4,9 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "cutover/cutover_lock.h"
 #include "fixtures/postgres/installation.h"
 #include "integration/data-sync/place.h"
-#include "sync/drain.h"
-#include "sync/gate.h"
+#include "integration/data-sync/switching.h"
 
 using namespace crossover;
 using namespace crossover::test;
@@ -53,7 +51,12 @@ const std::vector<Setup>& setups() {
        "ALL ON ALL SEQUENCES IN SCHEMA public TO mover",
        true},
       {"a member of the owner of the tables only, with SET on session_replication_role",
-       "ALTER DATABASE app OWNER TO postgres; GRANT keeper TO mover", true}};
+       "ALTER DATABASE app OWNER TO postgres; GRANT keeper TO mover", true},
+      {"a member of the owner of the tables only, with SET on session_replication_role and CREATE "
+       "on the database, where PUBLIC has no TEMPORARY",
+       "ALTER DATABASE app OWNER TO postgres; GRANT keeper TO mover; "
+       "GRANT CREATE ON DATABASE app TO mover; REVOKE TEMPORARY ON DATABASE app FROM PUBLIC",
+       true}};
   return all;
 }
 
@@ -95,29 +98,6 @@ class AsRole final : public sync::Database {
   const PostgresServer& server_;
 };
 
-/// What route-switch does to the databases.
-void move(World& world) {
-  const AsRole old_db(world.old_server);
-  const AsRole new_db(world.new_server);
-  const sync::Databases databases{old_db, new_db};
-  const cutover::CutoverLock lock({&old_db, &new_db}, "test", cutover::LockMode::task,
-                                  std::chrono::seconds(5), world.clock);
-  postgres::Session source = old_db.open("switch");
-  postgres::Session target = new_db.open("switch");
-  const std::string token = sync::new_token();
-  for (postgres::Session* session : {&source, &target}) {
-    sync::take_owner(*session, token);
-    sync::take_drainer(*session, token);
-  }
-  const sync::Migration migration = sync::require_migration(target, "app");
-  const auto tables = sync::read_tables(source);
-  sync::Drain drain(databases, Direction::forward, tables, migration.apply_token, token, world.log);
-  drain.run();
-  drain.prepare_finish(token, 100, std::chrono::seconds(30));
-  sync::GateClosing closing(source, tables, token, std::chrono::seconds(5));
-  drain.finish([](std::string_view) {}, [&] { closing.commit(); });
-}
-
 /// A whole migration under load, by that role.
 void migrate(const Place& place) {
   World& world = place.world;
@@ -126,7 +106,7 @@ void migrate(const Place& place) {
   place.run(0, {"verify"});
   place.run(0, {"start", "--reverse"});
   carry_the_rest(place, writers);
-  move(world);
+  switch_databases(world, AsRole(world.old_server), AsRole(world.new_server));
   Writers later(world.new_server, 2);
   place.run(0, {"verify", "--reverse"});
   later.stop();

@@ -220,6 +220,7 @@ TEST_CASE("the list of an earlier run is kept") {
   const std::string second =
       files::read(site.place.directory.path() / "crossover-test-lost-writes-2.ndjson");
   CHECK(second == first[1] + "\n");
+  CHECK(site.place.run(0, {"salvage"})["report"]["file"] == "crossover-test-lost-writes-2.ndjson");
 }
 
 TEST_CASE("a lost row is shown whatever it holds, in one line") {

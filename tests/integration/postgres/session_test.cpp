@@ -102,40 +102,6 @@ TEST_CASE("what a session can do") {
     CHECK(results.at(0).text(0, 0).size() == 10000);
   }
 
-  SECTION("of a pipeline's bounded answers those that fit are kept") {
-    const auto rows = [](int count, bool bounded) {
-      return postgres::Statement{
-          .sql = "SELECT i, NULL, repeat('x', 1000) FROM generate_series(1, $1::int) i",
-          .params = {std::to_string(count)},
-          .bounded = bounded};
-    };
-    const auto results = session.pipeline(
-        {rows(100, false), rows(20, true), rows(50, true), rows(20, true), rows(0, true)}, 50000);
-    REQUIRE(results.size() == 5);
-    CHECK(results[0].size() == 100);
-    for (const int kept : {1, 3}) {
-      REQUIRE(results[kept].size() == 20);
-      CHECK(results[kept].int64(19, 0) == 20);
-      CHECK(results[kept].is_null(19, 1));
-      CHECK(results[kept].text(19, 2) == std::string(1000, 'x'));
-      CHECK(results[kept].left_out() == 0);
-      CHECK(results[kept].bytes() > 20000);
-      CHECK(results[kept].column_name(2) == "repeat");
-    }
-    CHECK(results[2].empty());
-    CHECK(results[2].bytes() == 0);
-    CHECK(results[2].left_out() > 50000);
-    CHECK(results[4].empty());
-    CHECK(results[4].left_out() == 0);
-    const Error error = error_of([&] {
-      session.pipeline({rows(20, true),
-                        {.sql = "SELECT 1/(3 - i) FROM generate_series(1, 3) i", .bounded = true}},
-                       50000);
-    });
-    CHECK(error.text() == "statement 2: " + failed(session, "division by zero"));
-    CHECK(session.query("SELECT 1").int64(0, 0) == 1);
-  }
-
   SECTION("a pipeline that fails says where, undoes all, and the session goes on") {
     const Error error = error_of([&] {
       session.pipeline({{.sql = "INSERT INTO public.t VALUES (1, 'a')"},

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <string>
 
 #include "base/error.h"
@@ -24,16 +23,6 @@ namespace {
 /// 72 MiB.
 constexpr std::uint64_t bound = 48 * mebibyte;
 constexpr int documents = 24;
-
-/// How far this process, whose servers are others, grows while `work` runs.
-template <typename Work>
-std::uint64_t growth(Work&& work) {
-  std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
-  const std::uint64_t before = process_size("self", "VmRSS");
-  REQUIRE(process_size("self", "VmHWM") < before + mebibyte);
-  work();
-  return size_tells ? process_size("self", "VmHWM") - before : 0;
-}
 
 constexpr const char* schema =
     "CREATE TABLE public.document (id int PRIMARY KEY, body jsonb, raw bytea);"

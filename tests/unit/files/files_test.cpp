@@ -104,9 +104,14 @@ TEST_CASE("a file that is committed beside others takes the first name that is f
   CHECK(commit("a.list.txt", "3") == "a.list-3.txt");
   CHECK(files::read(folder.path() / "a.list.txt") == "1");
   CHECK(files::read(folder.path() / "a.list-3.txt") == "3");
+  CHECK(commit("a.list.txt", "2") == "a.list-2.txt");
+  CHECK(commit("a.list.txt", "") == "a.list-4.txt");
+  CHECK(commit("a.list.txt", std::string(70000, 'x')) == "a.list-5.txt");
+  CHECK(commit("a.list.txt", std::string(70000, 'x')) == "a.list-5.txt");
+  CHECK(commit("a.list.txt", std::string(69999, 'x')) == "a.list-6.txt");
   std::filesystem::create_directory(folder.path() / "plain");
   CHECK(commit("plain", "4") == "plain-2");
-  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 5);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 8);
 }
 
 TEST_CASE("a temporary folder goes with its object, and is for its owner only") {

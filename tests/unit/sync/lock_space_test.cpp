@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace crossover::sync;
+using Catch::Matchers::Contains;
 
 namespace {
 
@@ -21,8 +22,8 @@ LockSpace by_default() {
 
 TEST_CASE("a server as it comes has room for a switch of 2,000 tables, but not if all change") {
   const LockSpace space = by_default();
-  CHECK(space.switching() == 100 + 2000 + 500 + 2 * 500);
-  CHECK(space.all_changed() == 100 + 2000 + 500 + 2000 + 2 * 2000);
+  CHECK(space.switching() == 100 + 2000 + 500 + 2 * 500 + 500);
+  CHECK(space.all_changed() == 100 + 2000 + 500 + 2000 + 5 * 2000);
   const Findings findings = check_lock_space(space, "old");
   REQUIRE(findings.size() == 1);
   CHECK(findings[0].level == Finding::Level::warning);
@@ -30,8 +31,8 @@ TEST_CASE("a server as it comes has room for a switch of 2,000 tables, but not i
   CHECK(findings[0].text ==
         "has room for 6400 locks (max_locks_per_transaction 64 x 100 connections and prepared "
         "transactions), and a drain when every table has changed, or a repair after a failover, "
-        "takes up to 8600 (2000 tables, 2000 relations), more than three quarters of that: set "
-        "max_locks_per_transaction to at least 115 and restart the server");
+        "takes up to 14600 (2000 tables, 2000 relations), more than that: set "
+        "max_locks_per_transaction to at least 195 and restart the server");
 }
 
 TEST_CASE("the setting that a server is said to need is the least that is enough") {
@@ -46,8 +47,14 @@ TEST_CASE("the setting that a server is said to need is the least that is enough
   space.per_transaction = space.setting_for(space.all_changed());
   CHECK(check_lock_space(space, "new").empty());
   space.per_transaction = space.setting_for(space.switching()) - 1;
-  const Findings findings = check_lock_space(space, "new");
+  Findings findings = check_lock_space(space, "new");
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0].level == Finding::Level::warning);
+  CHECK(findings[0].object == "new database");
+  CHECK_THAT(findings[0].text, Contains("a switch takes") && Contains("three quarters of that"));
+  space.per_transaction = 41;  // 4100 locks, and a switch takes 4101
+  findings = check_lock_space(space, "new");
   REQUIRE(findings.size() == 1);
   CHECK(findings[0].level == Finding::Level::error);
-  CHECK(findings[0].object == "new database");
+  CHECK_THAT(findings[0].text, Contains("a switch takes up to 4101") && Contains("more than that"));
 }

@@ -82,7 +82,8 @@ void describe(Fields& fields, Database& database) {
   fields.text("selector", database.selector, "pods, `app=registry-patroni,role=master`");
   fields.text("host", database.host, "name or address of a server outside the cluster");
   fields.integer("port", database.port, 1, 65535, "of the server");
-  fields.path("dsnFile", database.dsn_file, "a file that holds a libpq connection string");
+  fields.path("dsnFile", database.dsn_file,
+              "a file that holds a libpq connection string, `service=NAME` too");
   fields.text("dsnEnv", database.dsn_env, "an environment variable that holds one");
   fields.text("database", database.database, "name of the database");
   fields.section("credentials", database.credentials, "who logs in", "Credentials");

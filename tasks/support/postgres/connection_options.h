@@ -37,10 +37,12 @@ struct ConnectionOptions {
 /// `label`, or "HOST:PORT/DATABASE": how every message names a database.
 std::string describe(const ConnectionOptions& options);
 
-/// The same options given as a libpq connection string or URI, parsed by libpq itself. TLS is
-/// verify-full unless the string names an sslmode. Throws Error{usage} for a string that libpq
-/// can't read and for a parameter that has no place here; never shows the string, which may hold a
-/// password.
+/// The same options given as a libpq connection string or URI, parsed by libpq itself: services
+/// (manual 34.17), the variables of the environment (34.15) and the password file (34.16) count as
+/// they do for psql. TLS is verify-full unless the string names an sslmode, or a service or
+/// PGSSLMODE another one than libpq's default, "prefer". Throws Error{usage} for a string that
+/// libpq can't read, for a service that is not there and for a parameter that has no place here;
+/// never shows the string, which may hold a password. Nothing is connected to.
 ConnectionOptions parse_dsn(const Secret& dsn);
 
 }  // namespace crossover::postgres

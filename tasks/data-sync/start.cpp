@@ -247,7 +247,8 @@ class Starter {
     const sync::CopyReport report =
         sync::copy_tables(run_.databases(), direction_, recorded_, apply_token_, owner_,
                           {.bytes_per_second = run_.config().sync.throttle,
-                           .workers = static_cast<unsigned>(run_.config().sync.workers)},
+                           .workers = static_cast<unsigned>(run_.config().sync.workers),
+                           .snapshot_limit = run_.config().sync.snapshot_limit},
                           surroundings());
     const double took = seconds(context.clock().now() - start);
     context.result().set_metric("tables_copied", static_cast<std::int64_t>(report.tables));

@@ -48,6 +48,7 @@ struct Sync {
   std::int64_t sequence_margin = 1000;
   std::uint64_t throttle = 0;  ///< bytes a second, 0: none
   int workers = 2;
+  Duration snapshot_limit = std::chrono::minutes(30);  ///< of one snapshot of the copy, 0: none
   Answers answers;
 
   /// The policy of a table: its own entry, or `default_policy`; tables of Flyway's history are

@@ -11,6 +11,7 @@
 #include "base/stop_point.h"
 #include "sync/copy_pieces.h"
 #include "sync/copy_plan.h"
+#include "sync/split_table.h"
 #include "sync/state.h"
 #include "sync/table_copier.h"
 #include "sync/truncation.h"
@@ -25,41 +26,14 @@ using postgres::Transaction;
 /// TID range scans: before them a range of pages costs a scan of the whole table.
 constexpr int reads_page_ranges = 140000;
 
+/// 8 GiB, some minutes: the snapshot of a table that is read at once can't be renewed.
+constexpr std::uint64_t most_pages_at_once = std::uint64_t{1} << 20U;
+
 /// A table with what it takes to copy it.
 struct Measured {
   const SyncedTable* table;
   std::vector<RelationPages> relations;
   std::uint64_t pages = 0;
-};
-
-/// A table whose ranges are read in a snapshot that this transaction keeps.
-class SplitTable {
- public:
-  SplitTable(const Database& source, const SyncedTable& table)
-      : table_(table),
-        session_(source.open("copy")),
-        reading_(session_, postgres::one_snapshot),
-        snapshot_(take_snapshot(session_, table)),
-        exported_(session_.query("SELECT pg_export_snapshot()").text(0, 0)) {}
-
-  const SyncedTable& table() const { return table_; }
-  /// As txid_snapshot, and for SET TRANSACTION SNAPSHOT.
-  const std::string& snapshot() const { return snapshot_; }
-  const std::string& exported() const { return exported_; }
-  /// All ranges are there.
-  void end() {
-    reading_.commit();
-    ended_ = true;
-  }
-  bool ended() const { return ended_; }
-
- private:
-  const SyncedTable& table_;
-  Session session_;
-  Transaction reading_;
-  std::string snapshot_;
-  std::string exported_;
-  bool ended_ = false;
 };
 
 /// How often it is looked whether others have done, or given back, what they are at.
@@ -147,10 +121,10 @@ class Copy {
     std::vector<CopyPiece> pieces;
     for (const Measured& measured : tables) {
       const SyncedTable& table = *measured.table;
-      if (can_split && table.policy == Policy::replace &&
-          measured.pages > std::max(options_.pages_per_range, pages / workers())) {
+      if (can_split && table.policy == Policy::replace && measured.pages > most_pages(pages)) {
         with_context(fmt::format("table {}", table.table.text()), [&] {
-          const SplitTable& shared = splits_.emplace_back(source_, table);
+          const SplitTable& shared =
+              splits_.emplace_back(source_, table, team_.context.clock, team_.context.log);
           copiers_.front().clear(table);
           for (PageRange& range : split(measured.relations, options_.pages_per_range)) {
             pieces.push_back(
@@ -164,13 +138,19 @@ class Copy {
     return pieces;
   }
 
+  // Of a table that is not split, when all have `pages`.
+  std::uint64_t most_pages(std::uint64_t pages) const {
+    const std::uint64_t share = std::max(options_.pages_per_range, pages / workers());
+    return options_.snapshot_limit == Duration() ? share : std::min(share, most_pages_at_once);
+  }
+
   void copy(const std::vector<SyncedTable>& tables) {
     run_parallel(workers(), [&](unsigned worker, const GivenUp& given_up) {
       TableCopier& copier = copiers_[worker];
       while (!given_up) {
         team_.context.stop.throw_if_requested();
         const bool found = copier.copy_next(tables, given_up).has_value();
-        mark_split_tables(copier);
+        look_after_split_tables(copier);
         if (found) {
           continue;
         }
@@ -180,18 +160,23 @@ class Copy {
         team_.context.clock.sleep(between_claims);
       }
     });
-    mark_split_tables(copiers_[0]);
+    look_after_split_tables(copiers_[0]);
   }
 
-  // Those whose last range is there, whoever has copied it.
-  void mark_split_tables(TableCopier& copier) {
+  // Marks those whose last range is there, whoever has copied it.
+  void look_after_split_tables(TableCopier& copier) {
     const std::lock_guard lock(splits_mutex_);
     for (SplitTable& split : splits_) {
-      if (!split.ended() && !pieces_left(copier.target(), split.table().id)) {
+      if (split.ended()) {
+        continue;
+      }
+      if (!pieces_left(copier.target(), split.table().id)) {
         stop_point("copy-ranges-loaded");
         copier.mark(split.table(), copied_size(copier.target(), split.table().id).rows,
                     split.snapshot());
         split.end();
+      } else if (options_.snapshot_limit != Duration()) {
+        split.renew(copier.target(), team_.owner, options_.snapshot_limit);
       }
     }
   }

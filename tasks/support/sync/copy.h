@@ -20,6 +20,10 @@ struct CopyOptions {
   /// A table with more than one worker's share of all pages is cut into ranges of this many pages
   /// of 8 KiB, where the source can read a range of pages (TID range scans, PostgreSQL 14).
   std::uint64_t pages_per_range = 2048;
+  /// How long one snapshot of the source may hold back vacuum, where the table is cut
+  /// (split_table.h); one that is too large to be read within that by one worker is. 0: as long as
+  /// it takes.
+  Duration snapshot_limit{};
 };
 
 /// Of a run and those that have joined it; of one that has joined: what it has copied itself.

@@ -83,7 +83,7 @@ bool pieces_published(Session& target, std::string_view owner) {
 
 std::optional<CopyPiece> claim_piece(Session& target, std::string_view owner) {
   const Rows rows = target.query(
-      "SELECT id, table_id, exported, relation_schema, relation_name, first_page, end_page "
+      "SELECT id, table_id, exported, relation_schema, relation_name, first_page, end_page, late "
       "FROM crossover.copy_piece WHERE owner = $1 AND NOT done ORDER BY id LIMIT 1 "
       "FOR UPDATE SKIP LOCKED",
       {std::string(owner)});
@@ -94,6 +94,7 @@ std::optional<CopyPiece> claim_piece(Session& target, std::string_view owner) {
   piece.id = rows.int64(0, 0);
   piece.table_id = static_cast<int>(rows.int64(0, 1));
   piece.exported = rows.text(0, 2);
+  piece.late = rows.boolean(0, 7);
   if (!rows.is_null(0, 3)) {
     PageRange& range = piece.range.emplace();
     range.relation = {std::string(rows.text(0, 3)), std::string(rows.text(0, 4))};
@@ -123,6 +124,33 @@ bool pieces_left(Session& target, int table_id) {
                   "LIMIT 1",
                   {std::to_string(table_id)})
               .empty();
+}
+
+bool pieces_left(Session& target, int table_id, std::string_view exported) {
+  return !target
+              .query(
+                  "SELECT FROM crossover.copy_piece WHERE table_id = $1::int AND NOT done AND "
+                  "exported = $2 LIMIT 1",
+                  {std::to_string(table_id), std::string(exported)})
+              .empty();
+}
+
+// One that somebody has claimed is locked, and so is among those that are not free.
+PiecesHandedOver hand_over_pieces(Session& target, int table_id, std::string_view exported,
+                                  bool late_ones_too) {
+  const Rows rows = target.query(
+      "WITH of_table AS (SELECT FROM crossover.copy_piece WHERE table_id = $1::int), "
+      "free AS (SELECT id FROM crossover.copy_piece WHERE table_id = $1::int AND NOT done "
+      "AND exported <> $2 FOR UPDATE SKIP LOCKED) "
+      "UPDATE crossover.copy_piece p SET exported = $2, "
+      "late = (SELECT count(*) FROM free) < (SELECT count(*) FROM of_table) "
+      "FROM free WHERE p.id = free.id AND ($3::boolean OR "
+      "(SELECT count(*) FROM free) = (SELECT count(*) FROM of_table)) RETURNING late",
+      {std::to_string(table_id), std::string(exported), late_ones_too ? "true" : "false"});
+  if (rows.empty()) {
+    return PiecesHandedOver::none;
+  }
+  return rows.boolean(0, 0) ? PiecesHandedOver::some : PiecesHandedOver::all;
 }
 
 CopySize copied_size(Session& target) {

@@ -21,7 +21,15 @@ struct CopyPiece {
   std::int64_t id = 0;  ///< their order; publish_pieces gives it
   int table_id = 0;
   std::optional<PageRange> range{};  ///< none: the table as a whole
-  std::string exported{};            ///< of a range: the snapshot that all its table's are read in
+  std::string exported{};            ///< of a range: the snapshot that it is read in
+  bool late = false;                 ///< others of its table were read in an earlier one
+};
+
+/// How far the pieces of a table that nobody is at are those of another snapshot now.
+enum class PiecesHandedOver {
+  none,  ///< there were none
+  some,  ///< others are done, or somebody is at them: these are late
+  all,   ///< nothing of the table is there yet
 };
 
 struct CopySize {
@@ -47,6 +55,13 @@ void mark_done(postgres::Session& target, const CopyPiece& piece, const CopySize
 /// Whether there are pieces that are not done, claimed ones too; the second: of one table.
 bool pieces_left(postgres::Session& target);
 bool pieces_left(postgres::Session& target, int table_id);
+/// The same of those that are read in one snapshot.
+bool pieces_left(postgres::Session& target, int table_id, std::string_view exported);
+
+/// Has the pieces of a table that are neither done nor claimed read in `exported`; unless
+/// `late_ones_too` only if that is all of them. Inside a transaction, in which nobody claims them.
+PiecesHandedOver hand_over_pieces(postgres::Session& target, int table_id,
+                                  std::string_view exported, bool late_ones_too);
 
 /// What is done; the second: of one table.
 CopySize copied_size(postgres::Session& target);

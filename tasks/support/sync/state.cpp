@@ -60,6 +60,7 @@ CREATE TABLE IF NOT EXISTS crossover.copy_piece (
   first_page bigint,
   end_page bigint,
   exported text NOT NULL,
+  late boolean NOT NULL DEFAULT false,
   done boolean NOT NULL DEFAULT false,
   copied_rows bigint NOT NULL DEFAULT 0,
   copied_bytes bigint NOT NULL DEFAULT 0);

@@ -16,7 +16,7 @@ namespace crossover::sync {
 
 /// The layout of schema `crossover` that this program writes. A database with another number is
 /// refused: a migration ends with the program that began it, or one of the same layout.
-inline constexpr int state_version = 3;
+inline constexpr int state_version = 4;
 
 /// The phase by which the old database says that the new one has been given up with what was
 /// written there (cutover/abandon.h): nothing is carried any more in either direction.

@@ -36,6 +36,10 @@ const SyncedTable& table_of(const CopyPiece& piece, const std::vector<SyncedTabl
   return *found;
 }
 
+std::string copy_rows_sql(const std::string& rows, const SyncedTable& table) {
+  return fmt::format("COPY pg_temp.{} ({}) FROM STDIN", rows, column_list(table));
+}
+
 }  // namespace
 
 void Throttle::passed(std::size_t bytes) {
@@ -116,7 +120,8 @@ void TableCopier::copy_range(const SyncedTable& table, const CopyPiece& piece, T
   source_.batch(
       fmt::format("SET TRANSACTION SNAPSHOT {}", postgres::quote_literal(piece.exported)));
   const CopySize size =
-      pipe(table, copy_range_sql(table, *piece.range), copy_in_sql(table), given_up);
+      piece.late ? add_late(table, *piece.range, given_up)
+                 : pipe(table, copy_range_sql(table, *piece.range), copy_in_sql(table), given_up);
   require_not_live(target_, side_, table);
   stop_point("copy-range-loaded");
   mark_done(target_, piece, size);
@@ -150,17 +155,34 @@ CopySize TableCopier::replace(const SyncedTable& table, const GivenUp& given_up)
   return pipe(table, copy_all_rows_sql(table), copy_in_sql(table), given_up);
 }
 
+// A row that is refused has changed since an earlier snapshot, or that which stands in its way has:
+// both are logged, so the first drain brings what is right.
+CopySize TableCopier::add_late(const SyncedTable& table, const PageRange& range,
+                               const GivenUp& given_up) {
+  const std::string rows = create_rows_table(table);
+  CopySize size = pipe(table, copy_range_sql(table, range), copy_rows_sql(rows, table), given_up);
+  size.rows = target_
+                  .query(fmt::format("INSERT INTO {0} ({1}) OVERRIDING SYSTEM VALUE "
+                                     "SELECT {1} FROM pg_temp.{2} ON CONFLICT DO NOTHING",
+                                     table.table.quoted(), column_list(table), rows))
+                  .affected();
+  return size;
+}
+
+std::string TableCopier::create_rows_table(const SyncedTable& table) {
+  std::string rows = fmt::format("crossover_rows_{}", table.id);
+  target_.batch(
+      fmt::format("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
+                  rows, column_list(table), table.table.quoted()));
+  return rows;
+}
+
 CopySize TableCopier::merge(const SyncedTable& table, const GivenUp& given_up) {
   if (copied_before(table)) {
     target_.batch(delete_carried_sql(table));  // else they would pass for the target's own
   }
-  const std::string rows = fmt::format("crossover_rows_{}", table.id);
-  target_.batch(
-      fmt::format("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA",
-                  rows, column_list(table), table.table.quoted()));
-  const CopySize size =
-      pipe(table, copy_all_rows_sql(table),
-           fmt::format("COPY pg_temp.{} ({}) FROM STDIN", rows, column_list(table)), given_up);
+  const std::string rows = create_rows_table(table);
+  const CopySize size = pipe(table, copy_all_rows_sql(table), copy_rows_sql(rows, table), given_up);
   target_.batch(fmt::format("ANALYZE pg_temp.{}", rows));
   std::string match;
   std::string key;

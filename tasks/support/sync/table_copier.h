@@ -74,12 +74,14 @@ class TableCopier {
   void copy_range(const SyncedTable& table, const CopyPiece& piece, postgres::Transaction& writing,
                   const GivenUp& given_up);
   CopySize replace(const SyncedTable& table, const GivenUp& given_up);
+  CopySize add_late(const SyncedTable& table, const PageRange& range, const GivenUp& given_up);
   CopySize merge(const SyncedTable& table, const GivenUp& given_up);
   CopySize pipe(const SyncedTable& table, std::string out_sql, std::string in_sql,
                 const GivenUp& given_up);
   void record(const SyncedTable& table, std::uint64_t rows, const std::string& snapshot);
 
   bool copied_before(const SyncedTable& table);
+  std::string create_rows_table(const SyncedTable& table);
 
   CopyTeam& team_;
   Side side_;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/stop_point.h"
+#include "data-sync/log_limit.h"
 #include "data-sync/metrics.h"
 #include "data-sync/start.h"
 #include "http/page_server.h"
@@ -19,31 +20,6 @@ namespace {
 
 using sync::Direction;
 using sync::Side;
-
-// At the limit capture goes and the phase fails, never the service. Returns the log's size.
-std::int64_t require_log_below_limit(const Run& run, Direction direction) {
-  const Side side = sync::source(direction);
-  postgres::Session source = run.at(side).open("follow");
-  if (!sync::read_migration(source)) {
-    return 0;
-  }
-  const auto tables = sync::read_tables(source);
-  const std::int64_t bytes = sync::log_bytes(source, tables);
-  const auto limit = static_cast<std::int64_t>(run.config().sync.log_limit);
-  if (bytes <= limit) {
-    return bytes;
-  }
-  sync::remove_capture(source, tables, run.install_context());
-  throw Error(ErrorKind::failure,
-              fmt::format("unable to follow the {} database: its capture log has {} bytes, more "
-                          "than sync.logLimit ({}); capture was taken off to spare the service",
-                          sync::name(side), bytes, limit),
-              direction == Direction::forward
-                  ? "mend the target or raise sync.logLimit, then run `data-sync start`, which "
-                    "copies everything again"
-                  : "rolling back has ended with this; to be able to again, run `data-sync start "
-                    "--reverse`, which copies everything back");
-}
 
 class Follower {
  public:
@@ -139,7 +115,7 @@ class Follower {
     context.log().info("{}: {} drains, {} rows carried, {} entries left", sync::name(direction_),
                        drains_, rows_, lag);
     drain.purge(run_.config().sync.log_retention, context.clock());
-    metrics_.looked(lag, require_log_below_limit(run_, direction_));
+    metrics_.looked(lag, require_log_below_limit(run_, direction_, "follow"));
   }
 
   Run& run_;
@@ -161,7 +137,7 @@ void require_kept(const Run& run) {
   try {
     sync::require_kept(old_side, "follow");
   } catch (const Error&) {
-    require_log_below_limit(run, Direction::forward);
+    require_log_below_limit(run, Direction::forward, "follow");
     throw;
   }
 }
@@ -177,7 +153,7 @@ void follow(Run& run) {
   } catch (const Error& error) {
     // While nothing is drained the log grows all the more.
     if (error.kind() != ErrorKind::locked) {
-      require_log_below_limit(run, direction);
+      require_log_below_limit(run, direction, "follow");
     }
     throw;
   }

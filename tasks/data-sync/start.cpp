@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "data-sync/join.h"
+#include "data-sync/log_limit.h"
 #include "data-sync/plan.h"
 #include "data-sync/preflight.h"
 #include "postgres/server_identity.h"
@@ -23,6 +24,8 @@ namespace {
 
 using sync::Direction;
 using sync::Side;
+
+constexpr std::string_view doing = "copy from";  // for what the log's limit says
 
 class Starter {
  public:
@@ -71,11 +74,7 @@ class Starter {
     }
     install_capture();
     stop_point("start-installed");
-    complete_copy();
-    follow_failover();
-    if (!owner_.empty()) {
-      first_drains();
-    }
+    bring_rows();
     finish(plan);
   }
 
@@ -214,6 +213,20 @@ class Starter {
     }
   }
 
+  // Hours, in which nobody drains until the last of it.
+  void bring_rows() {
+    require_log_below_limit(run_, direction_, doing);
+    LogWatch watch(run_, direction_);
+    stop_ = &watch.stop();
+    complete_copy();
+    follow_failover();
+    if (!owner_.empty()) {
+      first_drains();
+    }
+    watch.end();
+    stop_->throw_if_requested();
+  }
+
   // A run that was lost after the last of its rows has left the statistics to do.
   void complete_copy() {
     bool waits_for_rows = false;
@@ -232,7 +245,7 @@ class Starter {
 
   sync::CopyContext surroundings() const {
     const cli::TaskContext& context = run_.context();
-    return {context.clock(), context.stop(), context.log(), context.progress()};
+    return {context.clock(), *stop_, context.log(), context.progress()};
   }
 
   void copy() {
@@ -317,7 +330,7 @@ class Starter {
       drain.keep_sequences_ahead(run_.config().sync.sequence_margin);
     }
     for (int i = 0; i < 10; ++i) {
-      run_.context().stop().throw_if_requested();
+      stop_->throw_if_requested();
       const sync::DrainReport report = drain.run();
       stop_point("start-drained");
       if (report.keys < 100) {
@@ -353,7 +366,22 @@ class Starter {
   std::vector<sync::SyncedTable> recorded_;
   Secret apply_token_;
   std::string owner_;
+  const StopRequest* stop_ = nullptr;  // while rows are brought
 };
+
+// Whatever a start fails with, nobody drains after it, so the log grows all the more. Not where
+// another process is at work.
+template <typename Body>
+auto spare_service(const Run& run, Direction direction, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::locked && !run.context().dry_run()) {
+      require_log_below_limit(run, direction, doing);
+    }
+    throw;
+  }
+}
 
 }  // namespace
 
@@ -385,7 +413,8 @@ void start(Run& run) {
     return;
   }
   run.changing(
-      both, [&] { return starter.plan(); }, [&](const cli::Plan& plan) { starter.apply(plan); });
+      both, [&] { return spare_service(run, direction, [&] { return starter.plan(); }); },
+      [&](const cli::Plan& plan) { spare_service(run, direction, [&] { starter.apply(plan); }); });
 }
 
 }  // namespace crossover::data_sync

@@ -225,6 +225,11 @@ int install_gate(Session& session, const std::vector<SyncedTable>& tables,
   return changed;
 }
 
+void disarm_capture(Session& session, const std::vector<SyncedTable>& tables, Log& log) {
+  name_capture(session, {});
+  disarm(session, tables, log);
+}
+
 int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
                    const InstallContext& context) {
   lower_deadlock_timeout(session);

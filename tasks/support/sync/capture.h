@@ -45,6 +45,10 @@ int install_gate(postgres::Session& session, const std::vector<SyncedTable>& tab
 /// Whether capture stands on every table, without having been off since it was installed.
 bool capture_stands(postgres::Session& session, const std::vector<SyncedTable>& tables);
 
+/// Takes off capture's name, so that nobody drains any more, and makes its functions no-ops. Locks
+/// no table; on a full disk the functions stay as they are.
+void disarm_capture(postgres::Session& session, const std::vector<SyncedTable>& tables, Log& log);
+
 /// Takes capture off: first its name, so that nobody drains any more, then the functions become
 /// no-ops, then triggers go table by table, then functions and logs. Stop points:
 /// capture-disarmed, capture-removed.

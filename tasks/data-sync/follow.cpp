@@ -27,10 +27,11 @@ class Follower {
       : run_(run), direction_(direction), metrics_(run.config().name, direction) {
     serve_metrics();
     postgres::Session target = run.at(sync::target(direction)).open("follow");
-    migration_ = sync::require_migration(target, run.at(sync::target(direction)).describe());
+    migration_ = run.require_migration(target, sync::target(direction));
     tables_ = sync::read_tables(target);
     require_copied(target, direction);
     postgres::Session source = run.at(sync::source(direction)).open("follow");
+    sync::require_own(source, run.config().name, sync::source(direction));
     sync::require_capture(source, direction);
   }
 

@@ -23,7 +23,8 @@ std::int64_t limit_of(const Run& run) {
 std::int64_t require_log_below_limit(const Run& run, Direction direction, std::string_view doing) {
   const Side side = sync::source(direction);
   postgres::Session source = run.at(side).open("limit");
-  if (!sync::read_migration(source)) {
+  const auto migration = sync::read_migration(source);
+  if (!migration || migration->name != run.config().name) {
     return 0;
   }
   const auto tables = sync::read_tables(source);

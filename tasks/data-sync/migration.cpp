@@ -44,6 +44,18 @@ SideFacts Run::facts(sync::Side side) const {
   return facts;
 }
 
+void Run::require_own(const std::vector<sync::Side>& sides) const {
+  for (const sync::Side side : sides) {
+    postgres::Session session = at(side).open(context_.verb());
+    sync::require_own(session, config().name, side);
+  }
+}
+
+sync::Migration Run::require_migration(postgres::Session& session, sync::Side side) const {
+  sync::require_own(session, config().name, side);
+  return sync::require_migration(session, at(side).describe());
+}
+
 sync::Side Run::live_side() const {
   const sync::GateState old_gate = facts(sync::Side::old_side).gate;
   const sync::GateState new_gate = facts(sync::Side::new_side).gate;
@@ -77,17 +89,15 @@ std::string Run::history_table() const {
 void Run::record(const std::vector<sync::Side>& sides, std::string_view outcome,
                  const std::string& detail) const {
   const nlohmann::json text = {{"error", detail}, {"end", rfc3339(context_.clock().wall())}};
-  const sync::Evidence entry{context_.task(),
-                             context_.verb(),
-                             context_.actor(),
-                             std::string(outcome),
-                             context_.result().plan_sha256(),
-                             started_at_,
-                             text.dump()};
+  const sync::Evidence entry{context_.task(), context_.verb(), context_.actor(),
+                             std::string(outcome), context_.result().plan_sha256(), started_at_,
+                             // A server's message may quote bytes that are no UTF-8.
+                             text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
   for (const sync::Side side : sides) {
     try {
       postgres::Session session = at(side).open("evidence");
-      if (sync::read_migration(session)) {
+      const auto migration = sync::read_migration(session);
+      if (migration && migration->name == config().name && migration->side == side) {
         sync::append_evidence(session, entry);
       }
     } catch (const Error& failure) {

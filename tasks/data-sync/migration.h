@@ -38,6 +38,11 @@ class Run {
   postgres::EndpointContext endpoint_context() const;
 
   SideFacts facts(sync::Side side) const;
+  /// Throws Error{precondition} when one of these databases takes part in another migration.
+  void require_own(const std::vector<sync::Side>& sides) const;
+  /// What `session`, to the database of `side`, says of this migration. Throws Error{precondition}
+  /// when that is nothing, or of another migration.
+  sync::Migration require_migration(postgres::Session& session, sync::Side side) const;
   /// The side whose gate is open. Throws Error{precondition} when the gates do not say.
   sync::Side live_side() const;
   sync::InstallContext install_context() const;

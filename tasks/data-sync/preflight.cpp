@@ -176,6 +176,7 @@ void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direc
 }
 
 void preflight(const Run& run) {
+  run.require_own({sync::Side::old_side, sync::Side::new_side});
   Survey found = survey(run);
   list_tables(run, found);
   append(found.findings, list_clients(run));

@@ -68,6 +68,7 @@ class Rehearsal {
 
  private:
   void require_before_switch() {
+    run_.require_own({Side::old_side, Side::new_side});
     if (run_.live_side() == Side::new_side) {
       throw Error(ErrorKind::precondition,
                   "unable to rehearse: the service lives on the new database",

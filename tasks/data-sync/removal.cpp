@@ -142,6 +142,7 @@ void removing(Run& run, const std::vector<Side>& sides, const std::function<void
   run.changing(
       sides,
       [&] {
+        run.require_own(sides);
         require_salvaged(run, sides);
         return plan_removal(run.context().verb(), run.config().name, names(sides));
       },

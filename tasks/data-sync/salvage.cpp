@@ -132,6 +132,7 @@ void salvage(Run& run) {
   }
   postgres::Session old_side = run.at(Side::old_side).open("salvage");
   sync::require_migration(old_side, run.at(Side::old_side).describe());
+  run.require_own({Side::old_side, Side::new_side});
   postgres::Session new_side = run.at(Side::new_side).open("salvage");
   List list(file);
   const sync::Salvage found =

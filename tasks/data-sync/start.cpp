@@ -32,6 +32,7 @@ class Starter {
   Starter(Run& run, Direction direction) : run_(run), direction_(direction) {}
 
   cli::Plan plan() {
+    run_.require_own({Side::old_side, Side::new_side});
     recorded_ = recorded_tables();
     require_idle_target();
     copies_ = wants_copy();

@@ -102,7 +102,8 @@ class CommonPoint {
   static constexpr int most_attempts = 50;
 
   std::vector<sync::SyncedTable> read_tables() {
-    sync::require_migration(target_, run_.at(sync::target(direction_)).describe());
+    run_.require_own({sync::source(direction_)});
+    run_.require_migration(target_, sync::target(direction_));
     return sync::read_tables(target_);
   }
 

@@ -122,6 +122,9 @@ std::string Guards::state() {
   Session target = connections_.databases().new_db.open("guards");
   sync::require_migration(source, connections_.databases().old_db.describe());
   sync::require_migration(target, connections_.databases().new_db.describe());
+  const std::string& name = context_.config().name;
+  sync::require_own(source, name, Side::old_side);
+  sync::require_own(target, name, Side::new_side);
   cutover::require_kept(source, target);
   cutover::require_gates(source, target, Side::new_side);
   cutover::require_copied(target, Side::new_side);

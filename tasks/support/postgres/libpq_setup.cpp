@@ -69,6 +69,11 @@ std::string settings_batch(const ConnectionOptions& options, int version) {
     add_setting(sql, "client_connection_check_interval", "1s");
   }
   if (version >= 170000) add_setting(sql, "transaction_timeout", "0");
+  // A database that asks for no encoding gives out any bytes, but takes only UTF-8 from who says
+  // that it speaks UTF-8.
+  sql +=
+      "; SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) "
+      "WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'";
   for (const auto& [name, value] : options.settings) add_setting(sql, name, value);
   return sql + "; SELECT pg_catalog.pg_is_in_recovery()";
 }

@@ -240,7 +240,10 @@ void analyze_tables(const Database& target, const Secret& apply_token,
     session.batch(fmt::format("ANALYZE {}", table.table.quoted()));
   }
   const Rows views = session.query(
-      "SELECT format('%I.%I', schemaname, matviewname) FROM pg_matviews WHERE ispopulated");
+      // In the order of their making, since one may be a view of another.
+      "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c "
+      "JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.relkind = 'm' AND c.relispopulated ORDER BY c.oid");
   for (std::size_t i = 0; i < views.size(); ++i) {
     session.batch(fmt::format("REFRESH MATERIALIZED VIEW {}", views.text(i, 0)));
   }

@@ -159,16 +159,21 @@ void install_state(Session& session, std::string_view migration, Side side,
     session.batch(create_schema);
     insert_migration(session, migration, side, apply_token);
   }
-  const Migration present = *read_migration(session);
-  if (present.name != migration || present.side != side) {
+  require_own(session, migration, side);
+  transaction.commit();
+}
+
+void require_own(Session& session, std::string_view migration, Side side) {
+  const auto present = read_migration(session);
+  if (present && (present->name != migration || present->side != side)) {
     throw Error(
         ErrorKind::precondition,
-        fmt::format("unable to start migration '{}': database '{}' takes part in migration "
+        fmt::format("unable to use database '{}' for migration '{}': it takes part in migration "
                     "'{}' as the {} side",
-                    migration, session.options().database, present.name, name(present.side)),
-        "finish that one with `data-sync remove`, or correct databases in crossover.yaml");
+                    session.options().database, migration, present->name, name(present->side)),
+        "end that one by `data-sync remove` with its own configuration, or correct databases in "
+        "crossover.yaml");
   }
-  transaction.commit();
 }
 
 std::optional<Migration> read_migration(Session& session) {
@@ -176,9 +181,11 @@ std::optional<Migration> read_migration(Session& session) {
   if (!there.boolean(0, 0)) {
     return std::nullopt;
   }
+  // Not by the columns' names, which another version may have changed.
   const Rows rows = session.query(
-      "SELECT name, side, phase, apply_token, owner_token, drainer_token, moving_to, plan_sha256, "
-      "version FROM crossover.migration");
+      "SELECT m->>'name', m->>'side', m->>'phase', m->>'apply_token', m->>'owner_token', "
+      "m->>'drainer_token', m->>'moving_to', m->>'plan_sha256', m->>'version' "
+      "FROM (SELECT to_jsonb(migration) AS m FROM crossover.migration) AS migrations");
   if (rows.empty()) {
     return std::nullopt;
   }

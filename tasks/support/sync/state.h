@@ -46,7 +46,12 @@ struct Migration {
 void install_state(postgres::Session& session, std::string_view name, Side side,
                    const Secret& apply_token);
 
-/// The migration's row, or nothing when the schema is not there.
+/// Throws Error{precondition} when the database takes part in another migration than `name`, or as
+/// the other side. One that takes part in none is free.
+void require_own(postgres::Session& session, std::string_view name, Side side);
+
+/// The migration's row, or nothing when the schema is not there. Throws Error{precondition} when a
+/// program of another layout has written it.
 std::optional<Migration> read_migration(postgres::Session& session);
 
 /// The same, but its absence is Error{precondition} with a hint to run `data-sync start`.

@@ -60,7 +60,8 @@ void require_no_vacuum(Session& session, const std::vector<sync::SyncedTable>& t
       "JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
       "WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'ShareUpdateExclusiveLock' "
       "AND l.relation IN (SELECT to_regclass(name) FROM unnest($1::text[]) name) "
-      "AND (a.backend_type <> 'autovacuum worker' OR $2::boolean "
+      // An autovacuum has no user; what kind of backend it is not every role is shown.
+      "AND (a.usesysid IS NOT NULL OR $2::boolean "
       "OR a.query LIKE '%(to prevent wraparound)%') LIMIT 1",
       {sync::text_array(names), autovacuum_yields ? "false" : "true"});
   if (!rows.empty()) {

@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <functional>
-
 #include "base/error.h"
-#include "base/retry.h"
 #include "base/stop_point.h"
 #include "postgres/sqlstate.h"
 #include "sync/array.h"
+#include "sync/locked_change.h"
 #include "sync/standing_triggers.h"
 #include "sync/state.h"
 #include "sync/trigger_sql.h"
@@ -22,71 +19,6 @@ using postgres::Rows;
 using postgres::Session;
 using postgres::Transaction;
 
-// What creating and switching a trigger takes by itself, and what dropping one takes (PostgreSQL
-// manual 13.3.1). At once: who has read a table under the weaker lock and goes on to write it would
-// wait for us, and we for them.
-constexpr std::string_view lock_to_add = "SHARE ROW EXCLUSIVE";
-constexpr std::string_view lock_to_drop = "ACCESS EXCLUSIVE";
-
-// Writers wait for the first of the relations until we have the last one too, so the limit is for
-// all of them: lock_timeout alone would begin anew with each.
-std::string lock_sql(const SyncedTable& table, std::string_view mode, Duration limit) {
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-  return fmt::format(
-      "SET LOCAL lock_timeout = {0};\nSET LOCAL statement_timeout = {0};\n"
-      "LOCK TABLE ONLY {1} IN {2} MODE;\nSET LOCAL statement_timeout = 0;\n",
-      millis, fmt::join(relation_names({table}), ", ONLY "), mode);
-}
-
-bool is_blocked(const Error& error) {
-  return postgres::is_lock_conflict(error) || error.sqlstate() == postgres::sqlstate::cancelled;
-}
-
-// Who stands in the way of that lock, for the message of a failure: readers only of a drop.
-std::string blockers(Session& session, const SyncedTable& table, std::string_view lock) {
-  const Rows rows =
-      session.query(R"(
-    SELECT DISTINCT a.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename,
-           coalesce(host(a.client_addr), 'local'), a.state,
-           extract(epoch FROM clock_timestamp() - a.xact_start)::bigint
-    FROM pg_locks l
-    JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND l.relation = ANY (SELECT r::regclass FROM unnest($1::text[]) r)
-      AND ($2::boolean OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
-    LIMIT 5)",
-                    {text_array(relation_names({table})), lock == lock_to_drop ? "true" : "false"});
-  std::vector<std::string> list;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    list.push_back(fmt::format("pid {} ({}, role {}, from {}, {}, for {} s)", rows.text(i, 0),
-                               rows.text(i, 1), rows.text(i, 2), rows.text(i, 3), rows.text(i, 4),
-                               rows.text(i, 5)));
-  }
-  return list.empty() ? "nobody any more" : fmt::format("{}", fmt::join(list, "; "));
-}
-
-bool is_anti_wraparound(Session& session, const SyncedTable& table) {
-  const Rows rows = session.query(R"(
-    SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'relation' AND l.granted AND l.relation = $1::regclass
-      AND a.query LIKE 'autovacuum:%to prevent wraparound%')",
-                                  {table.table.quoted()});
-  return rows.int64(0, 0) > 0;
-}
-
-// PostgreSQL cancels an autovacuum in the way after deadlock_timeout (manual 25.1.6), which may be
-// longer than our lock timeout. Only some roles may lower it; the others get every fourth attempt
-// long enough to see it yield.
-Duration attempt_timeout(Session& session, const LockBudget& budget, int attempt) {
-  if (attempt % 4 != 0) {
-    return budget.lock_timeout;
-  }
-  const Rows rows = session.query(
-      "SELECT (extract(epoch FROM current_setting('deadlock_timeout')::interval) * 1000)::bigint");
-  return std::max(budget.lock_timeout, Duration(std::chrono::milliseconds(rows.int64(0, 0) + 200)));
-}
-
 void lower_deadlock_timeout(Session& session) {
   try {
     session.batch("SET deadlock_timeout = '100ms'");
@@ -97,49 +29,10 @@ void lower_deadlock_timeout(Session& session) {
   }
 }
 
-/// Runs `sql` with every relation of the table locked, in one transaction, again and again inside
-/// the budget.
-void change_table(Session& session, const SyncedTable& table, std::string_view lock,
+/// The same with every relation of the table locked.
+void change_table(Session& session, const SyncedTable& table, std::string_view mode,
                   const InstallContext& context, std::string_view what, const std::string& sql) {
-  std::string in_the_way;
-  int attempt = 0;
-  const auto once = [&] {
-    const Duration limit = attempt_timeout(session, context.budget, ++attempt);
-    // One message: the application must not wait for a process that was stopped in between.
-    try {
-      session.batch(fmt::format("BEGIN;\n{}{}COMMIT;", lock_sql(table, lock, limit), sql));
-    } catch (const Error&) {
-      if (!session.broken() && session.in_transaction()) {
-        session.batch("ROLLBACK");
-      }
-      throw;
-    }
-  };
-  const auto blocked = [&](const Error& error) {
-    if (!is_blocked(error)) {
-      return false;
-    }
-    in_the_way = blockers(session, table, lock);
-    if (is_anti_wraparound(session, table)) {
-      context.log.info("{}: waiting for an anti-wraparound vacuum, which does not yield",
-                       table.table.text());
-    }
-    context.log.debug("{}: lock not available, held by {}", table.table.text(), in_the_way);
-    return true;
-  };
-  try {
-    retry(context.clock, context.stop, RetryPolicy{.budget = context.budget.total}, blocked, once);
-  } catch (Error& error) {
-    if (is_blocked(error)) {
-      throw Error(ErrorKind::timeout,
-                  fmt::format("unable to {} on '{}': no lock within {} s, blocked by {}", what,
-                              table.table.text(), seconds(context.budget.total), in_the_way),
-                  "end that transaction or wait for it, then run the same command again")
-          .set_sqlstate(error.sqlstate());
-    }
-    error.add_context(fmt::format("table {}", table.table.text()));
-    throw;
-  }
+  change_locked(session, table, {relation_names({table}), mode}, context, what, sql);
 }
 
 constexpr std::string_view capture_prefix = "crossover_capture_";
@@ -163,6 +56,17 @@ void disarm(Session& session, const std::vector<SyncedTable>& tables, Log& log) 
       throw;
     }
     log.warning("the disk is full: capture's triggers are taken off as they are");
+  }
+}
+
+// Nobody writes the log any more, but somebody may read it: a pg_dump, for hours.
+void drop_capture(Session& session, const SyncedTable& table, const InstallContext& context) {
+  const std::string log = log_name(table);
+  if (session.query("SELECT to_regclass($1) IS NOT NULL", {log}).boolean(0, 0)) {
+    change_locked(session, table, {{log}, lock_to_drop}, context, "drop the capture log",
+                  drop_capture_sql(table));
+  } else {
+    session.batch(drop_capture_sql(table));
   }
 }
 
@@ -251,7 +155,7 @@ int remove_capture(Session& session, const std::vector<SyncedTable>& tables,
     }
   }
   for (const SyncedTable& table : tables) {
-    session.batch(drop_capture_sql(table));
+    drop_capture(session, table, context);
     stop_point("capture-dropped");
   }
   return changed;

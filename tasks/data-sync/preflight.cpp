@@ -22,8 +22,6 @@ namespace {
 using sync::Finding;
 using sync::Findings;
 
-constexpr int most_seed_rows = 10000;
-
 void append(Findings& findings, Findings more) {
   std::move(more.begin(), more.end(), std::back_inserter(findings));
 }
@@ -70,6 +68,27 @@ void list_tables(const Run& run, const Survey& survey) {
   run.context().result().add_table(std::move(table));
   run.context().result().set_metric("tables", static_cast<std::int64_t>(survey.tables.size()));
   run.context().result().set_metric("source_bytes", bytes);
+}
+
+void list_conflicts(const sync::SyncedTable& synced, const sync::SeedConflicts& found,
+                    cli::Table& table) {
+  for (const sync::SeedConflict& conflict : found.shown) {
+    const bool drift = conflict.kind == sync::SeedConflict::Kind::drift;
+    table.rows.push_back({synced.table.text(), conflict.natural_key, conflict.source_key,
+                          conflict.target_key, drift ? "other identity" : "only in the target"});
+  }
+  if (const auto more = found.count - found.shown.size(); more > 0) {
+    table.rows.push_back({synced.table.text(), fmt::format("(and {} more)", more), "", "", ""});
+  }
+}
+
+std::string first_conflict(const sync::SyncedTable& table, const sync::SeedConflict& conflict) {
+  return conflict.kind == sync::SeedConflict::Kind::drift
+             ? fmt::format("{} of '{}' is {} in the source and {} in the target",
+                           conflict.natural_key, table.table.text(), conflict.source_key,
+                           conflict.target_key)
+             : fmt::format("{} of '{}' is in the target only", conflict.natural_key,
+                           table.table.text());
 }
 
 }  // namespace
@@ -142,27 +161,19 @@ void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direc
   cli::Table table{.title = "Rows of the target in the way",
                    .columns = {"table", "natural key", "source", "target", "why"},
                    .rows = {}};
-  std::size_t refused = 0;
+  std::uint64_t refused = 0;
   std::string first;
   for (const sync::SyncedTable& synced : survey.tables) {
     const config::TablePolicy policy = run.config().sync.policy_of(synced.table.text());
     const auto key = sync::natural_key_of(catalogue.tables.at(synced.table), policy.key);
-    for (const sync::SeedConflict& conflict :
-         sync::find_seed_conflicts(source, target, synced, key, most_seed_rows)) {
-      const bool drift = conflict.kind == sync::SeedConflict::Kind::drift;
-      if (!drift && (synced.policy == sync::Policy::merge || policy.accept_target_only)) {
-        continue;
-      }
-      table.rows.push_back({synced.table.text(), conflict.natural_key, conflict.source_key,
-                            conflict.target_key, drift ? "other identity" : "only in the target"});
-      if (refused++ == 0) {
-        first = drift ? fmt::format("{} of '{}' is {} in the source and {} in the target",
-                                    conflict.natural_key, synced.table.text(), conflict.source_key,
-                                    conflict.target_key)
-                      : fmt::format("{} of '{}' is in the target only", conflict.natural_key,
-                                    synced.table.text());
-      }
+    const bool only_drift = synced.policy == sync::Policy::merge || policy.accept_target_only;
+    const sync::SeedConflicts found =
+        sync::find_seed_conflicts(source, target, synced, key, only_drift, run.context().stop());
+    if (found.count > 0) {
+      list_conflicts(synced, found, table);
+      first = refused == 0 ? first_conflict(synced, found.shown.front()) : first;
     }
+    refused += found.count;
   }
   if (refused == 0) {
     return;

@@ -22,9 +22,9 @@ struct Survey {
 /// Reads both catalogues, selects the tables and finds what stands in the way. Changes nothing.
 Survey survey(const Run& run);
 
-/// Rows that the target (Flyway's seeds) holds and that stand in the way: put into the result as a
-/// table. Throws Error{conflict} when one is not accepted by the table's policy. Pass the tables
-/// that are still to be copied.
+/// Rows that the target (Flyway's seeds) holds and that stand in the way: counted, and the first of
+/// each table put into the result as a table. Throws Error{conflict} when one is not accepted by
+/// the table's policy.
 void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direction direction);
 
 /// Throws Error{precondition} when the findings refuse; puts all of them into the result as checks.

@@ -192,6 +192,9 @@ class Move {
           "what was written to the new database and not carried is in its capture logs: when it "
           "answers again, `data-sync salvage` lists it");
     }
+    if (!report.replicas.empty()) {
+      report_replicas(context_, report.replicas, to_);
+    }
     if (report.changed && !accept_loss_) {
       report_replicas(context_, connections_.databases().at(sync::other(to_)), sync::other(to_));
     }

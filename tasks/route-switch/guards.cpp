@@ -41,7 +41,9 @@ bool Guards::done() const {
   return facts_.new_side.gate == sync::GateState::open && !facts_.old_side.other_abandoned;
 }
 
-bool Guards::resumed() const { return cutover::move_under_way(facts_) == Side::new_side; }
+bool Guards::resumed() const {
+  return cutover::move_under_way(facts_) == Side::new_side || cutover::is_stranded(facts_);
+}
 
 const config::Route& Guards::route() const {
   return context_.config().require(context_.config().route, "route");

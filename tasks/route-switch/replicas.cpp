@@ -16,12 +16,7 @@ void report_replicas(cli::TaskContext& context, const sync::Database& left,
     postgres::Session session = left.open("replicas");
     const auto replicas =
         cutover::await_replicas(session, patience, context.clock(), context.stop());
-    std::vector<std::string> behind;
-    for (const cutover::Replica& replica : replicas) {
-      if (!replica.flushed) {
-        behind.push_back(replica.name + (replica.synchronous ? " (synchronous)" : ""));
-      }
-    }
+    const std::vector<std::string> behind = cutover::replicas_behind(replicas);
     if (behind.empty()) {
       context.result().add_check(
           name, cli::CheckOutcome::pass,
@@ -38,6 +33,26 @@ void report_replicas(cli::TaskContext& context, const sync::Database& left,
     context.log().warning("the replicas of the {} database were not looked at: {}",
                           sync::name(side), error.what());
   }
+}
+
+void report_replicas(cli::TaskContext& context, const std::vector<cutover::Replica>& replicas,
+                     sync::Side side) {
+  const std::string name = fmt::format("{} replicas", sync::name(side));
+  const std::vector<std::string> behind = cutover::replicas_behind(replicas);
+  if (behind.empty()) {
+    context.result().add_check(name, cli::CheckOutcome::pass,
+                               fmt::format("{} stream from the {} database, and have the switch on "
+                                           "disk",
+                                           replicas.size(), sync::name(side)));
+    return;
+  }
+  context.result().add_check(
+      name, cli::CheckOutcome::warn,
+      fmt::format(
+          "without the switch on disk: {}; if one of them is promoted now, the guards bring "
+          "the service back to the {} database; run this step again when they have caught "
+          "up, which ends that",
+          fmt::join(behind, ", "), sync::name(sync::other(side))));
 }
 
 }  // namespace crossover::route_switch

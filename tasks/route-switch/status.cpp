@@ -32,7 +32,7 @@ std::optional<Side> report_databases(cli::TaskContext& context, const cutover::F
   context.result().add_check(
       "database", decided ? cli::CheckOutcome::pass : cli::CheckOutcome::warn,
       decided ? fmt::format("the service lives on the {} database", sync::name(verdict.side))
-              : verdict.reason);
+              : verdict.text());
   return decided ? std::optional(verdict.side) : std::nullopt;
 }
 

@@ -39,6 +39,9 @@ struct Verdict {
   Kind kind = Kind::wait;
   Side side = Side::old_side;
   std::string reason;
+  std::string hint;  ///< the way out, where one is known
+  /// The reason with the way out, for one line.
+  std::string text() const;
 };
 
 /// The crash rule, from database facts alone. An open gate says where the service lives, whatever
@@ -52,7 +55,13 @@ struct Verdict {
 /// transaction of a former task was open or in doubt, and under the cutover's lock (recovery.h).
 Verdict crash_rule(const Facts& facts, std::optional<Side> initial);
 
-/// The side that a broken or running switch was moving to, as far as the databases agree. Pure.
+/// The side that a broken or running switch was moving to. The side that is left counts, since it
+/// says so first: the target may have failed over to a replica that lacks even the record. Pure.
 std::optional<Side> move_under_way(const Facts& facts);
+
+/// Whether both gates are closed and no switch is under way. The side where the service lived has
+/// lost the opening of its gate after the switch was over, by a failover or a restore; which side
+/// that was, and whether what it lacks may come back, is a person's to say. Pure.
+bool is_stranded(const Facts& facts);
 
 }  // namespace crossover::cutover

@@ -89,8 +89,13 @@ void Guard::look() {
   if (!urgent) {
     const Verdict verdict = crash_rule(facts, options_.initial);
     // A pooler that runs may still lead where nobody may write, or must be opened again.
-    if (verdict.kind == Verdict::Kind::wait ||
-        (verdict.kind == Verdict::Kind::serve && state.target == verdict.side)) {
+    if (verdict.kind == Verdict::Kind::wait) {
+      if (facts.old_side.reachable && facts.new_side.reachable) {
+        complain(fmt::format("nothing is changed: {}", verdict.text()));
+      }
+      return;
+    }
+    if (verdict.kind == Verdict::Kind::serve && state.target == verdict.side) {
       return;
     }
   }
@@ -130,7 +135,7 @@ void Guard::act() {
   }
   fleet_.set_fence([] {});
   if (recovered.verdict.kind == Verdict::Kind::wait) {
-    complain(fmt::format("nothing is changed: {}", recovered.verdict.reason));
+    complain(fmt::format("nothing is changed: {}", recovered.verdict.text()));
     return;
   }
   note_peace();

@@ -7,6 +7,8 @@
 #include "cutover/abandon.h"
 #include "cutover/cutover_lock.h"
 #include "sync/gate.h"
+#include "sync/position.h"
+#include "sync/repair.h"
 #include "sync/state.h"
 
 namespace crossover::cutover {
@@ -79,6 +81,20 @@ void reopen(const sync::Database& database, const std::string& token,
   take_owner_patiently(session, token, options.patience, clock);
   stop_point("recover-before-reopen");
   sync::open_gate(session, tables, token, options.patience);
+}
+
+// What the move's target has lost by a failover after the service had lived there may have been
+// carried back before. Such rows are in no log of the source, so draining would never bring them
+// to the target again: only a comparison does.
+void distrust_target(const sync::Databases& databases, Side source, Log& log) {
+  const Side target = sync::other(source);
+  Session left = databases.at(source).open("recover");
+  Session lost = databases.at(target).open("recover");
+  if (sync::has_failed_over(lost, left, sync::direction_to(source))) {
+    log.warning("the {} database has failed over: all rows must be compared before the next switch",
+                sync::name(target));
+    sync::distrust_position(lost, sync::direction_to(target));
+  }
 }
 
 bool settled(const PoolerState& state, Side side) {
@@ -158,6 +174,9 @@ Recovered recover(const sync::Databases& databases, Fleet& fleet, const Recovery
   if (recovered.verdict.kind == Verdict::Kind::reopen) {
     log.info("the switch to the {} database had not happened: opening the {} one again",
              sync::name(sync::other(side)), sync::name(side));
+    if (!facts.old_side.other_abandoned) {
+      distrust_target(databases, side, log);
+    }
     reopen(databases.at(side), token, options, clock);
     recovered.reopened = true;
   }

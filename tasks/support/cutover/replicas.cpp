@@ -6,15 +6,17 @@
 
 namespace crossover::cutover {
 
-std::vector<Replica> await_replicas(postgres::Session& source, Duration budget, const Clock& clock,
+std::vector<Replica> await_replicas(postgres::Session& session, Duration budget, const Clock& clock,
                                     const StopRequest& stop) {
-  const std::string written(source.query("SELECT pg_current_wal_flush_lsn()").text(0, 0));
+  const std::string written(session.query("SELECT pg_current_wal_flush_lsn()").text(0, 0));
   std::vector<Replica> replicas;
   poll(clock, stop, budget, std::chrono::milliseconds(100), [&] {
-    const postgres::Rows rows = source.query(
+    const postgres::Rows rows = session.query(
         "SELECT application_name, sync_state IN ('sync', 'quorum'), "
         "coalesce(flush_lsn >= $1::pg_lsn, false) FROM pg_stat_replication "
-        "WHERE state = 'streaming' ORDER BY 1",
+        "WHERE state IN ('startup', 'catchup', 'streaming') AND pid NOT IN (SELECT active_pid "
+        "FROM pg_replication_slots WHERE active_pid IS NOT NULL AND slot_type = 'logical') "
+        "ORDER BY 1",
         {written});
     replicas.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -23,6 +25,16 @@ std::vector<Replica> await_replicas(postgres::Session& source, Duration budget, 
     return std::ranges::all_of(replicas, &Replica::flushed);
   });
   return replicas;
+}
+
+std::vector<std::string> replicas_behind(const std::vector<Replica>& replicas) {
+  std::vector<std::string> behind;
+  for (const Replica& replica : replicas) {
+    if (!replica.flushed) {
+      behind.push_back(replica.name + (replica.synchronous ? " (synchronous)" : ""));
+    }
+  }
+  return behind;
 }
 
 }  // namespace crossover::cutover

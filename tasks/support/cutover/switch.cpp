@@ -124,6 +124,9 @@ class Switch {
     bool paused = false;
     bool astray = false;
     const Verdict verdict = crash_rule(facts, options_.initial);
+    if (is_stranded(facts)) {
+      go_on_with_target();
+    }
     for (const PoolerState& state : fleet_.states(Deadline(clock_, std::chrono::seconds(5)))) {
       paused = paused || state.paused;
       astray = astray || state.target != verdict.side;
@@ -140,6 +143,16 @@ class Switch {
     }
     report_.recovered = true;
     take_tokens();  // the recovery had some of its own
+  }
+
+  // The service lived on the other side, which has lost that: recorded as a move there whose commit
+  // was lost, which the crash rule, and so the guards too, can end.
+  void go_on_with_target() {
+    require_not_failed_over(target_, source_, options_.to);
+    for (Session* session : {&target_, &source_}) {
+      sync::set_moving_to(*session, token_, from());
+    }
+    stop_point("switch-stranded");
   }
 
   RecoveryOptions recovery() const {
@@ -352,14 +365,43 @@ class Switch {
   }
 
   void clear() {
-    // The sessions may be older than a failover or a recovery: look with new ones.
-    for (const Side side : {Side::old_side, Side::new_side}) {
-      Session session = databases_.at(side).open("switch");
-      sync::take_owner(session, token_);
+    change_both([this](Session& session) {
       sync::set_phase(session, token_, options_.to == Side::new_side ? "switched" : "following");
-      sync::set_moving_to(session, token_, std::nullopt);
+    });
+    if (replicated()) {
+      stop_point("switch-replicated");
+      change_both([this](Session& session) { sync::set_moving_to(session, token_, std::nullopt); });
     }
     stop_point("switch-cleared");
+  }
+
+  // The sessions may be older than a failover or a recovery: with new ones.
+  void change_both(const std::function<void(Session&)>& change) {
+    const bool held = lock_ && lock_->fresh();
+    lock_reachable();
+    for (const Side side : {Side::old_side, Side::new_side}) {
+      Session session = databases_.at(side).open("switch");
+      if (!held && sync::read_migration(session)->moving_to == sync::name(from())) {
+        throw Error(ErrorKind::locked, "unable to go on: another switch has begun meanwhile",
+                    "look at `route-switch status`");
+      }
+      sync::take_owner(session, token_);
+      change(session);
+    }
+  }
+
+  // Whether every replica of the target has the switch on disk. The service runs meanwhile.
+  bool replicated() {
+    const StopRequest never;  // what is begun is ended, and in bounded time
+    Session session = databases_.at(options_.to).open("switch");
+    report_.replicas = await_replicas(session, Duration{}, clock_, never);
+    if (replicas_behind(report_.replicas).empty()) {
+      return true;
+    }
+    log_.info("the service runs on the {} database: waiting for its replicas to flush the switch",
+              sync::name(options_.to));
+    report_.replicas = await_replicas(session, options_.replica_patience, clock_, never);
+    return replicas_behind(report_.replicas).empty();
   }
 
   const sync::Databases& databases_;

@@ -8,6 +8,7 @@
 #include "cutover/abandon.h"
 #include "sync/array.h"
 #include "sync/gate.h"
+#include "sync/repair.h"
 #include "sync/state.h"
 
 namespace crossover::cutover {
@@ -118,6 +119,26 @@ void require_copied(Session& target, sync::Side to) {
                             sync::name(to), missing),
                 to == sync::Side::new_side ? "run `data-sync start` to its end first"
                                            : "run `data-sync start --reverse` to its end first");
+  }
+}
+
+void require_not_failed_over(Session& target, Session& other, sync::Side to) {
+  const sync::Side rest = sync::other(to);
+  const sync::Direction drained = sync::direction_to(rest);
+  const bool known = !other
+                          .query("SELECT FROM crossover.position WHERE direction = $1",
+                                 {std::string(sync::name(drained))})
+                          .empty();
+  if (!known || sync::has_failed_over(target, other, drained)) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to go on with the {} database: {}", sync::name(to),
+                    known ? "it has failed over itself, and may lack what the other one has"
+                          : "nothing was ever carried from it"),
+        rest == sync::Side::old_side
+            ? "`route-switch rollback` goes on with the old database"
+            : "`route-switch switch` goes on with the new database; to go on with the old one "
+              "whatever it lacks: `route-switch rollback --accept-loss`");
   }
 }
 

@@ -34,6 +34,10 @@ void require_gates(postgres::Session& source, postgres::Session& target, sync::S
 /// Refuses a target whose tables wait for their copy: it has the right gates and the wrong rows.
 void require_copied(postgres::Session& target, sync::Side to);
 
+/// Refuses to go on with a database that has itself failed over since the other one was last
+/// drained from it: it may lack what the other one has. `to` is the side of `target`.
+void require_not_failed_over(postgres::Session& target, postgres::Session& other, sync::Side to);
+
 /// Sets the session's deadlock_timeout low, so that an autovacuum in the way is cancelled soon.
 /// Returns false where the role may not (a superuser may, or SET granted from 15 on).
 bool lower_deadlock_timeout(postgres::Session& session);

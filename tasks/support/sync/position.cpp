@@ -102,6 +102,12 @@ void write_position(Session& target, Direction direction, const SourceState& sta
        state.fingerprint, lines, state.capture});
 }
 
+// A timeline that no server has; nothing but a repair writes another.
+void distrust_position(Session& target, Direction direction) {
+  target.query("UPDATE crossover.position SET timeline = '' WHERE direction = $1",
+               {std::string(name(direction))});
+}
+
 SourceState lock_position(Session& target, Direction direction) {
   const Rows rows = target.query(
       "SELECT snapshot, system_identifier, timeline, fingerprint, capture FROM crossover.position "
@@ -138,14 +144,24 @@ void require_same_source(Session& source, Session& target, Direction direction,
                             side, now.system_identifier, before.system_identifier),
                 "correct databases in crossover.yaml; a restored cluster needs a new migration");
   }
+  const std::string compare = fmt::format(
+      "run {} again: it compares all rows, repairs those that differ and saves those "
+      "that only the target has",
+      start_command(direction));
+  if (before.timeline.empty()) {
+    throw Error(
+        ErrorKind::precondition,
+        fmt::format("unable to drain from the {} database: the {} one has failed over since "
+                    "it was switched to, and may lack rows that had been carried back",
+                    side, name(sync::target(direction))),
+        compare);
+  }
   if (before.timeline != now.timeline) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to drain from the {} database: it has failed over "
                             "(timeline {}, was {}), and what its last commits were is not certain",
                             side, now.timeline, before.timeline),
-                fmt::format("run {} again: it compares all rows, repairs those that differ and "
-                            "saves those that only the target has",
-                            start_command(direction)));
+                compare);
   }
   if (now.capture.empty() || before.capture != now.capture) {
     throw not_captured(direction);

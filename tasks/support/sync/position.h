@@ -51,6 +51,10 @@ std::map<int, std::string> copy_snapshots(postgres::Session& target);
 void write_position(postgres::Session& target, Direction direction, const SourceState& state,
                     const std::string& lines);
 
+/// Lets no drain go on from the position: the target may lack rows that are in no log of the
+/// source. `data-sync start` then compares all rows (repair.h).
+void distrust_position(postgres::Session& target, Direction direction);
+
 /// The position, locked: two drainers of one direction take turns here. Throws Error{precondition}
 /// when there is none.
 SourceState lock_position(postgres::Session& target, Direction direction);

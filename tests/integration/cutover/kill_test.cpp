@@ -12,8 +12,6 @@ constexpr int kills_wanted = 10;
 
 constexpr std::array both_sides = {Side::old_side, Side::new_side};
 
-std::string verb_to(Side side) { return side == Side::new_side ? "switch" : "rollback"; }
-
 std::string text(Service& service, Side side, const std::string& sql) {
   return std::string(service.server(side).connect("app").query(sql).text(0, 0));
 }

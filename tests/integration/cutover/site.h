@@ -20,6 +20,11 @@ inline std::string message(const nlohmann::json& result) {
   return result.at("error").at("message");
 }
 
+/// The verb of route-switch that moves the service there.
+inline std::string verb_to(sync::Side side) {
+  return side == sync::Side::new_side ? "switch" : "rollback";
+}
+
 /// The check of that name in a program's result document; one with the outcome "missing" if there
 /// is none.
 inline nlohmann::json check_named(const nlohmann::json& result, const std::string& name) {

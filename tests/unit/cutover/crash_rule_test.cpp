@@ -53,6 +53,29 @@ TEST_CASE("a move that had not committed is undone, in either direction") {
                 side(GateState::closed, Side::old_side)}) == "reopen new");
 }
 
+TEST_CASE("a move whose target lacks even the record is undone: the side that is left says it") {
+  CHECK(decide({side(GateState::closed, Side::new_side), side(GateState::closed)}) == "reopen old");
+  CHECK(decide({side(GateState::closed), side(GateState::closed, Side::old_side)}) == "reopen new");
+}
+
+TEST_CASE("both closed and nothing under way is a person's to decide, who is told how") {
+  const std::optional<Side> none;
+  for (const auto& [old_says, new_says] :
+       {std::pair(none, none), std::pair(none, std::optional(Side::new_side)),
+        std::pair(std::optional(Side::old_side), none),
+        std::pair(std::optional(Side::new_side), std::optional(Side::old_side))}) {
+    const Facts facts{side(GateState::closed, old_says), side(GateState::closed, new_says)};
+    CHECK(is_stranded(facts));
+    CHECK(crash_rule(facts, std::nullopt).text() ==
+          "the gates of both databases are closed and no switch is under way; the database where "
+          "the service lived has failed over to a replica, or was restored, without the opening of "
+          "its gate; to go on with the other one run `route-switch rollback` if that is the old "
+          "one, `route-switch switch` if it is the new one");
+  }
+  CHECK_FALSE(is_stranded({side(GateState::closed), unreachable()}));
+  CHECK_FALSE(is_stranded({side(GateState::closed), side(GateState::open)}));
+}
+
 TEST_CASE("a move that had committed goes forward") {
   CHECK(decide({side(GateState::closed, Side::new_side), side(GateState::open, Side::new_side)}) ==
         "serve new");
@@ -71,8 +94,6 @@ TEST_CASE("contradictions are said and left as they are") {
   CHECK(decide({side(GateState::open), side(GateState::open)}) ==
         "wait: the gates of both databases are open");
   CHECK(decide({side(GateState::closed), side(GateState::closed)}) ==
-        "wait: the gates of both databases are closed and no switch is under way");
-  CHECK(decide({side(GateState::closed, Side::new_side), side(GateState::closed)}) ==
         "wait: the gates of both databases are closed and no switch is under way");
   CHECK(decide({side(GateState::mixed), side(GateState::closed)}) ==
         "wait: the gate of the old database is mixed, that of the new one closed");

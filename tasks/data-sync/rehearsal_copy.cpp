@@ -91,7 +91,7 @@ class Copy {
     const std::string owner = sync::new_token();
     Session target = rehearsal_.open("rehearse");
     sync::install_state(target, run_.config().name, Side::new_side, token);
-    sync::record_tables(target, tables_);
+    sync::record_tables(target, tables_, run_.config().sync.schemas);
     sync::take_owner(target, owner);
     stop_point("rehearse-state");
     const sync::CopyContext surroundings{context.clock(), context.stop(), context.log(),

@@ -159,7 +159,7 @@ class Starter {
       if (fresh) {
         changed("state", side, "created");
       }
-      sync::record_tables(session, recorded_);
+      sync::record_tables(session, recorded_, run_.config().sync.schemas);
       stop_point("start-recorded");
     }
     apply_token_ = apply_token;

@@ -44,7 +44,7 @@ void install_sync(const sync::Databases& databases, const std::vector<sync::Sync
   const StopRequest stop;
   const sync::InstallContext context{clock, stop, log, {}};
   for (postgres::Session* session : {&old_side, &new_side}) {
-    sync::record_tables(*session, tables);
+    sync::record_tables(*session, tables, {"public"});
     sync::install_capture(*session, tables, token, context);
     if (old_gate || session == &new_side) {
       sync::install_gate(*session, tables, token, session == &new_side, context);

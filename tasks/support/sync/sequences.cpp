@@ -43,13 +43,8 @@ std::int64_t stepped(const SequenceValue& bounds, std::int64_t value, std::int64
   return std::clamp(moved, bounds.minimum, bounds.maximum);
 }
 
-// All of the schemas that `tables` live in, without their values.
-std::vector<SequenceValue> read_sequences(Session& session,
-                                          const std::vector<SyncedTable>& tables) {
-  std::set<std::string> schemas;
-  for (const SyncedTable& table : tables) {
-    schemas.insert(table.table.schema);
-  }
+// All of the schemas, without their values.
+std::vector<SequenceValue> read_sequences(Session& session, const std::set<std::string>& schemas) {
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
            coalesce(tn.nspname, ''), coalesce(tc.relname, ''),
@@ -125,8 +120,16 @@ std::optional<std::int64_t> advanced_value(const SequenceValue& source, const Se
 
 SequencePairs::SequencePairs(Session& source, Session& target,
                              const std::vector<SyncedTable>& tables) {
-  const std::vector<SequenceValue> from = read_sequences(source, tables);
-  for (SequenceValue& value : read_sequences(target, tables)) {
+  std::set<std::string> schemas;
+  for (const SyncedTable& table : tables) {
+    schemas.insert(table.table.schema);
+  }
+  const Rows recorded = target.query("SELECT name FROM crossover.synced_schema");
+  for (std::size_t i = 0; i < recorded.size(); ++i) {
+    schemas.emplace(recorded.text(i, 0));
+  }
+  const std::vector<SequenceValue> from = read_sequences(source, schemas);
+  for (SequenceValue& value : read_sequences(target, schemas)) {
     if (const SequenceValue* counterpart = find_counterpart(from, value)) {
       sources_.push_back(*counterpart);
       targets_.push_back(std::move(value));

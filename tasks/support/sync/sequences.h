@@ -29,7 +29,9 @@ std::optional<std::int64_t> advanced_value(const SequenceValue& source, const Se
                                            std::int64_t margin);
 
 /// The sequences of a target and their counterparts on the source (same name, else same owning
-/// column), looked up once, so that in a switch only their values are asked for.
+/// column), looked up once, so that in a switch only their values are asked for. They are those of
+/// all schemas that the migration is about, as the target has them recorded: one may stand in a
+/// schema of which no table is carried.
 class SequencePairs {
  public:
   /// A value for each pair, in their order; nothing where the sequence was never called.

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS crossover.synced_table (
   copied_rows bigint,
   start_snapshot txid_snapshot,
   UNIQUE (schema_name, table_name));
+CREATE TABLE IF NOT EXISTS crossover.synced_schema (name text PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS crossover.copy_piece (
   id bigint PRIMARY KEY,
   owner text NOT NULL,
@@ -271,13 +272,14 @@ void set_moving_to(Session& session, std::string_view owner, std::optional<Side>
   change_owned(session, "moving_to", side ? name(*side) : "", owner);
 }
 
-void record_tables(Session& session, const std::vector<SyncedTable>& tables) {
+void record_tables(Session& session, const std::vector<SyncedTable>& tables,
+                   const std::vector<std::string>& schemas) {
   std::vector<postgres::Statement> statements;
   for (const SyncedTable& table : tables) {
-    std::vector<std::string> schemas;
+    std::vector<std::string> relation_schemas;
     std::vector<std::string> names;
     for (const TableName& relation : table.relations) {
-      schemas.push_back(relation.schema);
+      relation_schemas.push_back(relation.schema);
       names.push_back(relation.name);
     }
     statements.push_back(
@@ -288,12 +290,17 @@ void record_tables(Session& session, const std::vector<SyncedTable>& tables) {
          "ON CONFLICT (id) DO NOTHING",
          {std::to_string(table.id), table.table.schema, table.table.name,
           std::string(name(table.policy)), std::string(name(table.shape)), text_array(table.key),
-          text_array(table.columns), text_array(table.types), text_array(schemas),
+          text_array(table.columns), text_array(table.types), text_array(relation_schemas),
           text_array(names), text_array(of_keys(table, &KeyType::type)),
           text_array(of_keys(table, &KeyType::collation)),
           text_array(of_keys(table, &KeyType::equals))},
          {}});
   }
+  statements.push_back(
+      {"INSERT INTO crossover.synced_schema (name) SELECT unnest($1::text[]) "
+       "ON CONFLICT (name) DO NOTHING",
+       {text_array(schemas)},
+       {}});
   session.pipeline(statements);
 }
 

@@ -85,7 +85,10 @@ std::vector<SyncedTable> read_tables(postgres::Session& session);
 
 /// How many of the recorded tables wait for their copy.
 std::int64_t uncopied_tables(postgres::Session& session);
-void record_tables(postgres::Session& session, const std::vector<SyncedTable>& tables);
+/// `schemas` are those that the migration is about, whether a table of theirs is carried or not:
+/// all of their sequences go with the service (sequences.h).
+void record_tables(postgres::Session& session, const std::vector<SyncedTable>& tables,
+                   const std::vector<std::string>& schemas);
 
 /// A random token of 128 bits in hexadecimal, from the kernel.
 std::string new_token();

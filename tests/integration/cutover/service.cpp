@@ -99,7 +99,7 @@ void Service::install() {
   const StopRequest stop;
   const sync::InstallContext context{clock, stop, log, {}};
   for (Session* session : {&old_side, &new_side}) {
-    sync::record_tables(*session, tables());
+    sync::record_tables(*session, tables(), {"public"});
     sync::install_capture(*session, tables(), token, context);
     sync::install_gate(*session, tables(), token, session == &new_side, context);
     sync::take_owner(*session, "installer");

@@ -40,7 +40,7 @@ std::vector<std::string> told(const json& result, const std::string& outcome) {
 void claim(World& world, Side side, const std::string& migration) {
   postgres::Session session = world.databases.at(side).open("claim");
   sync::install_state(session, migration, side, world.apply_token);
-  sync::record_tables(session, world.tables);
+  sync::record_tables(session, world.tables, {"public"});
   sync::install_gate(session, world.tables, world.apply_token, side == Side::new_side,
                      world.install());
   sync::install_capture(session, world.tables, world.apply_token, world.install());

@@ -79,7 +79,7 @@ void Migration::install(Direction direction) {
   for (const Side side : {Side::old_side, Side::new_side}) {
     postgres::Session session = open(side);
     sync::install_state(session, "property", side, token_);
-    sync::record_tables(session, tables_);
+    sync::record_tables(session, tables_, {"public", "Other Schema"});
   }
   if (direction == Direction::forward) {
     for (const Side side : {Side::new_side, Side::old_side}) {

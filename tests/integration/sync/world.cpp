@@ -71,7 +71,8 @@ World::World(int old_version, int new_version) : old_server(old_version), new_se
 void World::select() {
   postgres::Session session = old_db.open("catalogue");
   sync::Findings findings;
-  tables = sync::select_tables(sync::read_catalogue(session, {"public"}), settings, "", findings);
+  tables =
+      sync::select_tables(sync::read_catalogue(session, settings.schemas), settings, "", findings);
   if (sync::refuses(findings)) {
     throw std::logic_error(findings.front().object + " " + findings.front().text);
   }
@@ -90,7 +91,7 @@ void World::start(sync::Direction direction) {
     sync::install_state(session, "test", side, apply_token);
     sync::take_owner(session, owner);
     sync::take_drainer(session, owner);
-    sync::record_tables(session, tables);
+    sync::record_tables(session, tables, settings.schemas);
     sync::install_gate(session, tables, apply_token, side == sync::Side::new_side, install());
   }
   postgres::Session source = databases.at(sync::source(direction)).open("install");

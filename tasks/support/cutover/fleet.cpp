@@ -37,6 +37,14 @@ std::vector<PoolerState> Fleet::states(const Deadline& deadline) {
   return states;
 }
 
+bool Fleet::connecting(const Deadline& deadline) {
+  bool any = false;
+  for (const auto& pooler : poolers_) {
+    any = pooler->connecting(deadline) || any;
+  }
+  return any;
+}
+
 std::vector<std::string> Fleet::names() const {
   std::vector<std::string> names;
   for (const auto& pooler : poolers_) {
@@ -85,6 +93,16 @@ void Fleet::resume(const Deadline& deadline) { command(PoolerCommand::resume, de
 void Fleet::retarget(Side side, const Deadline& deadline) {
   command(use(side), deadline);
   command(PoolerCommand::reload, deadline);
+  require_target(side, deadline);
+}
+
+void Fleet::retarget(Side side, const Clock& clock, Duration each) {
+  command(use(side), Deadline(clock, each));
+  command(PoolerCommand::reload, Deadline(clock, each));
+  require_target(side, Deadline(clock, each));
+}
+
+void Fleet::require_target(Side side, const Deadline& deadline) {
   for_all(poolers_, [&](Pooler& pooler, std::size_t) {
     const PoolerState state = pooler.state(deadline);
     if (state.target != side) {

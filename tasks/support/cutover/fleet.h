@@ -22,6 +22,8 @@ class Fleet {
   /// The state of each, in order.
   std::vector<PoolerState> states(const Deadline& deadline);
   std::vector<std::string> names() const;
+  /// Whether one of them is (Pooler::connecting).
+  bool connecting(const Deadline& deadline);
   /// Returns when every pooler has no server connection in use. Throws if one is not so far by the
   /// deadline; the caller resumes.
   void pause(const Deadline& deadline);
@@ -32,11 +34,14 @@ class Fleet {
   /// Makes every pooler lead to `side`, and looks whether it does. Throws Error{failure} `unable to
   /// retarget pooler 'NAME': it leads to 'HOST:PORT/DB'` when one does not.
   void retarget(Side side, const Deadline& deadline);
+  /// The same with at most `each` for each of its three round trips.
+  void retarget(Side side, const Clock& clock, Duration each);
   void expel_others(const Deadline& deadline);
   void ping_check_entries();
 
  private:
   void command(PoolerCommand command, const Deadline& deadline);
+  void require_target(Side side, const Deadline& deadline);
   std::vector<std::unique_ptr<Pooler>> poolers_;
   std::function<void()> fence_ = [] {};
 };

@@ -55,6 +55,18 @@ class Pgbouncer final : public Pooler {
     return {};
   }
 
+  bool connecting(const Deadline& deadline) override {
+    const Rows rows = console(deadline).run("SHOW POOLS", deadline);
+    const std::size_t database = column(rows, "database");
+    const std::size_t logins = column(rows, "sv_login");
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows.text(i, database) == options_.entry && rows.int64(i, logins) > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   void expel_others(const Deadline& deadline) override {
     AdminConsole& mine = console(deadline);
     const Rows rows = mine.run("SHOW CLIENTS", deadline);

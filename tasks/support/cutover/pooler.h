@@ -48,6 +48,10 @@ class Pooler {
   virtual void begin(PoolerCommand command, const Deadline& deadline) = 0;
   virtual void end(const Deadline& deadline) = 0;
   virtual PoolerState state(const Deadline& deadline) = 0;
+  /// Whether it is just opening a connection to the database. A pause breaks that off, which
+  /// PgBouncer takes for a database that refuses it: behind the pause it then lets requests fail
+  /// until the next connection is there.
+  virtual bool connecting(const Deadline& deadline) = 0;
 
   /// Ends all other administrators' connections: whatever a process that was stopped between its
   /// last check and its command still sends then reaches nobody.

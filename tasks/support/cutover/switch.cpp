@@ -202,7 +202,9 @@ class Switch {
     const bool yields = lower_deadlock_timeout(source_);
     require_quiet_source(source_, tables_, options_.pause_budget / 2, yields);
     stop_point("switch-drained");
+    require_near_poolers(fleet_, options_.pause_budget, clock_, log_);
     stop_.throw_if_requested();
+    await_settled_poolers(fleet_, options_.pause_budget / 2, clock_);
   }
 
   void mark(std::string_view name) {
@@ -272,11 +274,13 @@ class Switch {
 
   // Behind the commit there is no way but forward: only the target can be written.
   void arrive() {
+    // A connection that has gone dead is noticed by nothing but its silence.
+    const Duration each = options_.pause_budget / 4;
     try {
-      fleet_.retarget(options_.to, Deadline(clock_, options_.pause_budget));
+      fleet_.retarget(options_.to, clock_, each);
       mark("retarget");
       stop_point("switch-retargeted");
-      fleet_.resume(Deadline(clock_, options_.pause_budget));
+      fleet_.resume(Deadline(clock_, each));
     } catch (const Error& error) {
       log_.warning("{}: trying again by the crash rule", error.text());
       bring_back(error);
@@ -316,6 +320,10 @@ class Switch {
           fmt::format("the service runs on the {} database as before; run this step again "
                       "when less is written, or raise switch.pauseBudget",
                       sync::name(from())));
+    } else if (error.hint().empty() || error.sqlstate() == "08007") {  // in doubt no more
+      error.set_hint(
+          fmt::format("the service runs on the {} database as before; run this step again",
+                      sync::name(from())));
     }
     return false;
   }
@@ -323,10 +331,14 @@ class Switch {
   Side bring_back(const Error& cause) {
     drain_.reset();  // ends what it has open; its locks would be in our own way
     const Deadline patience(clock_, std::chrono::seconds(30));
+    const Deadline alone(clock_, std::chrono::milliseconds(500));
+    RecoveryOptions options = recovery();
+    options.command_timeout =
+        std::max<Duration>(options_.pause_budget / 2, std::chrono::seconds(1));
     while (true) {
       try {
         lock_reachable();
-        const Recovered recovered = recover(databases_, fleet_, recovery(), clock_, log_);
+        const Recovered recovered = recover(databases_, fleet_, options, clock_, log_);
         if (recovered.verdict.kind != Verdict::Kind::wait) {
           return recovered.verdict.side;
         }
@@ -339,6 +351,12 @@ class Switch {
                     fmt::format("unable to bring the service back: {}", cause.text()),
                     "the guards beside the poolers go on trying; see `route-switch status`")
             .set_sqlstate(cause.sqlstate());
+      }
+      if (alone.passed()) {
+        // A guard beside its pooler may get where we can't, but does nothing while we have the
+        // lock.
+        lock_.reset();
+        clock_.sleep(std::chrono::seconds(2));
       }
       clock_.sleep(std::chrono::milliseconds(100));
     }

@@ -142,6 +142,40 @@ void require_not_failed_over(Session& target, Session& other, sync::Side to) {
   }
 }
 
+void require_near_poolers(Fleet& fleet, Duration pause_budget, const Clock& clock, Log& log) {
+  const auto look = [&] {
+    const Clock::Monotonic asked = clock.now();
+    fleet.states(Deadline(clock, pause_budget / 2));
+    return clock.now() - asked;
+  };
+  try {
+    look();
+  } catch (const Error& error) {
+    log.warning("{}: connecting again", error.text());
+    fleet.states(Deadline(clock, std::chrono::seconds(5)));
+  }
+  // PAUSE, SET, RELOAD and RESUME go to all poolers at once, a look from one to the next.
+  const Duration all = look();
+  const Duration needed = 4 * all / static_cast<std::int64_t>(fleet.size()) + all;
+  if (needed > pause_budget) {
+    const auto ms = [](Duration time) {
+      return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+    };
+    throw Error(ErrorKind::timeout,
+                fmt::format("unable to switch: the way to the poolers and back alone would take "
+                            "{} ms of the pause, which may last {} ms",
+                            ms(needed), ms(pause_budget)),
+                "run this step nearer to the poolers, or raise switch.pauseBudget");
+  }
+}
+
+void await_settled_poolers(Fleet& fleet, Duration patience, const Clock& clock) {
+  const Deadline deadline(clock, patience);
+  while (!deadline.passed() && fleet.connecting(Deadline(clock, patience))) {
+    clock.sleep(std::chrono::milliseconds(2));
+  }
+}
+
 bool lower_deadlock_timeout(Session& session) {
   try {
     session.batch("SET deadlock_timeout = '20ms'");

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/stop.h"
 #include "cutover/fleet.h"
 #include "postgres/session.h"
@@ -37,6 +38,15 @@ void require_copied(postgres::Session& target, sync::Side to);
 /// Refuses to go on with a database that has itself failed over since the other one was last
 /// drained from it: it may lack what the other one has. `to` is the side of `target`.
 void require_not_failed_over(postgres::Session& target, postgres::Session& other, sync::Side to);
+
+/// The last look at the poolers before the pause: connects again where a console has gone dead
+/// since the one before, and throws Error{timeout} when the way there and back is so long that the
+/// commands of the pause would use up its budget.
+void require_near_poolers(Fleet& fleet, Duration pause_budget, const Clock& clock, Log& log);
+
+/// Waits for a moment in which no pooler is opening a connection, up to `patience`: the next thing
+/// to be done is the pause.
+void await_settled_poolers(Fleet& fleet, Duration patience, const Clock& clock);
 
 /// Sets the session's deadlock_timeout low, so that an autovacuum in the way is cancelled soon.
 /// Returns false where the role may not (a superuser may, or SET granted from 15 on).

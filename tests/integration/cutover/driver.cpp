@@ -1,8 +1,10 @@
 // A process of its own that switches or guards, so that tests can kill and stop it.
-//   cutover_driver switch old|new OLD_PORT NEW_PORT POOLER_PORT:FOLDER...
-//   cutover_driver guard          OLD_PORT NEW_PORT POOLER_PORT:FOLDER
+//   cutover_driver switch old|new OLD_PORT NEW_PORT POOLER...
+//   cutover_driver guard          OLD_PORT NEW_PORT POOLER
+// POOLER is CONSOLE_PORT:OLD_PORT:NEW_PORT:FOLDER, with where it leads to.
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdio>
 #include <span>
 
@@ -39,15 +41,16 @@ int run(std::span<char*> arguments) {
   const std::size_t first = verb == "switch" ? 3 : 2;
   const int old_port = std::stoi(arguments[first]);
   const int new_port = std::stoi(arguments[first + 1]);
-  const char* real_new_port = std::getenv("REAL_NEW_PORT");
   std::vector<std::unique_ptr<cutover::Pooler>> poolers;
   for (std::size_t i = first + 2; i < arguments.size(); ++i) {
-    const std::string text = arguments[i];
-    const auto colon = text.find(':');
-    // The pooler knows the servers themselves even where we reach them through a proxy.
-    poolers.push_back(cutover::make_pgbouncer(
-        test::pgbouncer_options(std::stoi(text.substr(0, colon)), text.substr(colon + 1), old_port,
-                                real_new_port != nullptr ? std::stoi(real_new_port) : new_port)));
+    std::string text = arguments[i];
+    std::array<int, 3> ports{};
+    for (int& port : ports) {
+      port = std::stoi(text);
+      text.erase(0, text.find(':') + 1);
+    }
+    poolers.push_back(
+        cutover::make_pgbouncer(test::pgbouncer_options(ports[0], text, ports[1], ports[2])));
   }
   const test::FixedDatabase old_database(options_of(old_port));
   const test::FixedDatabase new_database(options_of(new_port));

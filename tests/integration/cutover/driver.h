@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "integration/cutover/service.h"
+#include "process/command.h"
 #include "sync/database.h"
 
 namespace crossover::test {
@@ -57,6 +58,22 @@ class Process {
   pid_t pid_ = -1;
   bool ended_ = false;
 };
+
+/// The driver to its end, with what it wrote.
+inline process::Outcome run_driver(std::vector<std::string> arguments, const std::string& stop_at) {
+  arguments.insert(arguments.begin(), CUTOVER_DRIVER);
+  process::Command command;
+  command.argv = std::move(arguments);
+  command.environment = {{"CROSSOVER_STOP_AT", stop_at}};
+  command.timeout = std::chrono::minutes(2);
+  return process::run(command);
+}
+
+/// Where a switch can be met between its last drain and the end of its pause.
+inline const std::vector<std::string> points_of_pause = {
+    "switch-drained", "switch-paused",        "switch-source-locked",
+    "switch-closed",  "switch-before-commit", "switch-committed",
+    "switch-opened",  "switch-retargeted",    "switch-resumed"};
 
 inline std::vector<std::string> guard_of(const Service& service, std::size_t index) {
   const auto all = service.driver_arguments();

@@ -74,17 +74,33 @@ Service::Service(std::size_t poolers, int rows) : old_(15), new_(17) {
   old_database_ = std::make_unique<FixedDatabase>(old_.options("app"));
   new_database_ = std::make_unique<FixedDatabase>(new_.options("app"));
   install();
+  old_port_ = old_.port();
+  new_port_ = new_.port();
   for (std::size_t i = 0; i < poolers; ++i) {
     PgBouncerOptions options;
-    options.databases = entries(old_.port(), new_.port());
+    options.databases = entries(old_port_, new_port_);
     options.users = {"postgres", "app"};
     poolers_.push_back(std::make_unique<PgBouncer>(options));
-    poolers_.back()->write_config("old.ini", entries(old_.port(), new_.port()));
-    poolers_.back()->write_config("new.ini", entries(new_.port(), new_.port()));
-    auto start = entries(old_.port(), new_.port());
-    start.erase("app");
-    poolers_.back()->write_config("start.ini", start);
+    write_targets(*poolers_.back());
   }
+}
+
+void Service::write_targets(const PgBouncer& pooler) const {
+  pooler.write_config("old.ini", entries(old_port_, new_port_));
+  pooler.write_config("new.ini", entries(new_port_, new_port_));
+  auto start = entries(old_port_, new_port_);
+  start.erase("app");
+  pooler.write_config("start.ini", start);
+}
+
+void Service::lead_poolers_by(int old_port, int new_port) {
+  old_port_ = old_port;
+  new_port_ = new_port;
+  const SystemClock clock;
+  for (const auto& pooler : poolers_) {
+    write_targets(*pooler);
+  }
+  fleet().retarget(Side::old_side, Deadline(clock, std::chrono::seconds(5)));
 }
 
 void Service::install() {
@@ -135,7 +151,7 @@ cutover::PgbouncerOptions pgbouncer_options(int pooler_port, const std::string& 
 std::unique_ptr<cutover::Pooler> Service::pooler_port(std::size_t index) const {
   const PgBouncer& pooler = *poolers_.at(index);
   return cutover::make_pgbouncer(
-      pgbouncer_options(pooler.port(), pooler.directory().string(), old_.port(), new_.port()));
+      pgbouncer_options(pooler.port(), pooler.directory().string(), old_port_, new_port_));
 }
 
 cutover::Fleet Service::fleet() const {
@@ -158,7 +174,8 @@ std::int64_t Service::number(Side side, const std::string& sql) {
 std::vector<std::string> Service::driver_arguments() const {
   std::vector<std::string> arguments = {std::to_string(old_.port()), std::to_string(new_.port())};
   for (const auto& pooler : poolers_) {
-    arguments.push_back(fmt::format("{}:{}", pooler->port(), pooler->directory().string()));
+    arguments.push_back(fmt::format("{}:{}:{}:{}", pooler->port(), old_port_, new_port_,
+                                    pooler->directory().string()));
   }
   return arguments;
 }

@@ -48,6 +48,9 @@ class Service {
   std::unique_ptr<cutover::Pooler> pooler_port(std::size_t index) const;
   cutover::PoolerState state(std::size_t index = 0) const;
 
+  /// From now on the poolers reach the databases by these ports: there is a proxy in between.
+  void lead_poolers_by(int old_port, int new_port);
+
   /// One count of the database, by superuser.
   std::int64_t number(sync::Side side, const std::string& sql);
 
@@ -56,10 +59,13 @@ class Service {
 
  private:
   void install();
+  void write_targets(const PgBouncer& pooler) const;
   PostgresServer old_;
   PostgresServer new_;
   std::unique_ptr<FixedDatabase> old_database_;
   std::unique_ptr<FixedDatabase> new_database_;
+  int old_port_ = 0;  // where the poolers find them
+  int new_port_ = 0;
   std::vector<std::unique_ptr<PgBouncer>> poolers_;
 };
 
@@ -81,6 +87,10 @@ class Writers {
   std::vector<std::string> failures() const;
   /// Longest time from BEGIN to the acknowledgement.
   std::chrono::milliseconds slowest() const { return std::chrono::milliseconds(slowest_); }
+  /// The same, of those since this was last called.
+  std::chrono::milliseconds take_slowest() {
+    return std::chrono::milliseconds(slowest_.exchange(0));
+  }
   /// Lets an exception's writer go on; returns acknowledged writes after which at least `more`
   /// came.
   bool wait_for(std::uint64_t more, std::chrono::milliseconds budget) const;

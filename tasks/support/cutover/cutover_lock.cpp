@@ -60,7 +60,10 @@ class CutoverLock::Keeper {
  public:
   Keeper(const sync::Database& database, const std::string& migration, LockMode mode,
          const Deadline& patience, const Clock& clock, const LockTiming& timing)
-      : clock_(clock), timing_(timing), session_(database.open("cutover lock")) {
+      : clock_(clock),
+        timing_(timing),
+        session_(database.open("cutover lock")),
+        canceller_(session_.canceller()) {
     const std::int64_t key = cutover_lock_key(migration);
     const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(timing.idle_limit);
     session_.batch(
@@ -88,6 +91,9 @@ class CutoverLock::Keeper {
       ending_ = true;
     }
     wake_.notify_all();
+    if (!fresh()) {
+      canceller_.cut_off();  // its beat may wait for an answer that never comes
+    }
     thread_.join();
   }
   Keeper(const Keeper&) = delete;
@@ -121,6 +127,7 @@ class CutoverLock::Keeper {
   const Clock& clock_;
   LockTiming timing_;
   Session session_;
+  postgres::Canceller canceller_;
   std::atomic<Clock::Monotonic> last_{};
   std::atomic<Duration> silence_{};
   std::atomic<bool> lost_{false};

@@ -243,7 +243,8 @@ class Switch {
   }
 
   void leave_source(const Deadline& deadline) {
-    const Watchdog watchdog(old_window_, new_window_, deadline);
+    const Watchdog watchdog(old_window_, new_window_, deadline,
+                            [this] { return lock_ && !lock_->fresh(); });
     fleet_.pause(deadline);
     mark("pause");
     stop_point("switch-paused");
@@ -368,6 +369,9 @@ class Switch {
     if (lock_ && lock_->fresh()) {
       return;
     }
+    // What is left of the stale one would stand in the way of the new one, and of the guards while
+    // we look, so it goes first; until there is a new one nothing may be commanded.
+    lock_.reset();
     const Facts facts = read_facts(databases_, options_.migration);
     std::vector<const sync::Database*> reachable;
     for (const Side side : {Side::old_side, Side::new_side}) {
@@ -375,9 +379,6 @@ class Switch {
         reachable.push_back(&databases_.at(side));
       }
     }
-    // What is left of the stale one would stand in the way of the new one, so it goes first; until
-    // there is a new one nothing may be commanded.
-    lock_.reset();
     lock_ = std::make_unique<CutoverLock>(reachable, options_.migration, LockMode::task,
                                           options_.lock_patience, clock_);
   }

@@ -1,9 +1,11 @@
 #include "postgres/libpq_connection.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -114,6 +116,14 @@ bool succeeded(const PGresult* result) {
     default:
       return false;
   }
+}
+
+Canceller::Handle::Handle(PGconn* connection)
+    : cancel(PQgetCancel(connection)), socket(::fcntl(PQsocket(connection), F_DUPFD_CLOEXEC, 0)) {}
+
+Canceller::Handle::~Handle() {
+  PQfreeCancel(cancel);
+  if (socket >= 0) ::close(socket);
 }
 
 Connection::Connection(const ConnectionOptions& options) : options_(options) {

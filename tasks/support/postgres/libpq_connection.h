@@ -24,11 +24,12 @@ bool succeeded(const PGresult* result);
 
 /// What a Canceller shares with its session.
 struct Canceller::Handle {
-  explicit Handle(PGconn* connection) : cancel(PQgetCancel(connection)) {}
-  ~Handle() { PQfreeCancel(cancel); }
+  explicit Handle(PGconn* connection);
+  ~Handle();
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
   PGcancel* cancel;
+  int socket;  ///< of our own, so that it is the session's for as long as anybody has this
 };
 
 /// libpq's connection with its results checked. Not thread-safe.

@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <array>
 #include <limits>
 
@@ -11,6 +13,10 @@ bool Canceller::cancel() const noexcept {
   if (!handle_ || handle_->cancel == nullptr) return false;
   std::array<char, 256> cause{};
   return PQcancel(handle_->cancel, cause.data(), static_cast<int>(cause.size())) == 1;
+}
+
+void Canceller::cut_off() const noexcept {
+  if (handle_) ::shutdown(handle_->socket, SHUT_RDWR);
 }
 
 Session::Session(const ConnectionOptions& options)

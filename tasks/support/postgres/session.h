@@ -20,9 +20,13 @@ class Canceller {
  public:
   struct Handle;
   explicit Canceller(std::shared_ptr<Handle> handle) : handle_(std::move(handle)) {}
-  /// Asks the server; returns whether the request reached it. The cancelled call then throws
+  /// Asks the server, and waits for it; returns whether the request reached it. The cancelled call
+  /// then throws
   /// Error{timeout} with SQLSTATE 57014, unless it was over before. Never throws.
   bool cancel() const noexcept;
+  /// Ends the session's connection from our side without asking anybody, for where nothing answers
+  /// any more: what waits there then throws as for a lost connection. Never blocks, never throws.
+  void cut_off() const noexcept;
 
  private:
   std::shared_ptr<Handle> handle_;

@@ -223,6 +223,23 @@ TEST_CASE("a lost connection is known as such") {
     CHECK(error.message() == failed(session, "server closed the connection unexpectedly"));
     CHECK(session.broken());
   }
+  SECTION("ended from our side, where nothing answers any more") {
+    TcpProxy proxy(server.port());
+    auto options = server.options();
+    options.port = proxy.port();
+    Session session(options);
+    const postgres::Canceller canceller = session.canceller();
+    proxy.stall();
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      canceller.cut_off();
+    });
+    const Error error = error_of([&] { session.query("SELECT 1"); });
+    other.join();
+    CHECK(error.sqlstate() == "08006");
+    CHECK(error.message() == failed(session, "server closed the connection unexpectedly"));
+    CHECK(session.broken());
+  }
   SECTION("ended by the administrator") {
     Session session = server.connect();
     server.connect().query("SELECT pg_terminate_backend($1::int)",

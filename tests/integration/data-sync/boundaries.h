@@ -1,43 +1,14 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <catch2/catch.hpp>
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "fixtures/boundaries.h"
 #include "integration/data-sync/structure.h"
 
 namespace crossover::test {
-
-/// Of a run with CROSSOVER_STOP_AT=*:note: where to kill another, each as `NAME` or `NAME#NTH`, in
-/// the order of the run. Each point that it has passed is among them; of one that it passes again
-/// and again, the passage in the middle.
-inline std::vector<std::string> boundaries(const process::Outcome& noted) {
-  static constexpr std::string_view mark = "stop point ";
-  std::vector<std::string> names;
-  std::map<std::string, int> passed;
-  for (std::size_t at = noted.err.find(mark); at != std::string::npos;
-       at = noted.err.find(mark, at)) {
-    at += mark.size();
-    const std::string name = noted.err.substr(at, noted.err.find('\n', at) - at);
-    if (++passed[name] == 1) {
-      names.push_back(name);
-    }
-  }
-  std::vector<std::string> points;
-  for (const std::string& name : names) {
-    const int times = passed[name];
-    if (times <= 2) {
-      points.push_back(name);
-    }
-    if (times >= 2) {
-      points.push_back(fmt::format("{}#{}", name, times / 2 + 1));
-    }
-  }
-  return points;
-}
 
 /// A verb under the load that there is when it is run.
 struct Step {

@@ -188,6 +188,7 @@ bool drop_state(Session& session) {
   session.batch(
       "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
       "crossover.copy_piece, crossover.kept_row, crossover.saved_row, crossover.synced_table, "
+      "crossover.synced_schema, "
       "crossover.migration");
   try {
     session.batch("DROP SCHEMA crossover");

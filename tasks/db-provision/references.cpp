@@ -77,11 +77,13 @@ void add_environment(const Graph& graph, const json& workload, std::vector<Refer
 
 std::vector<Reference> references_into(const std::vector<json>& going,
                                        const Surroundings& surroundings,
-                                       const std::string& configured_route) {
+                                       const std::vector<std::string>& configured_routes) {
   const Graph graph(going, surroundings);
   std::vector<Reference> found;
   for (const json& route : surroundings.routes) {
-    if (graph.goes(route) && kube::text_at(route, "/metadata/name") != configured_route) {
+    const std::string name = kube::text_at(route, "/metadata/name");
+    if (graph.goes(route) &&
+        std::ranges::find(configured_routes, name) == configured_routes.end()) {
       continue;
     }
     for (const std::string& service : resources::services_behind(route)) {

@@ -24,10 +24,10 @@ struct Surroundings {
 
 /// What of the surroundings leads to `going`: a Route whose requests reach a Service that goes, or
 /// one whose pods all go; a workload whose environment names such a Service (an API that connects
-/// to the pooler). `configured_route` counts even if it goes itself. Pure.
+/// to the pooler). A Route called as in `configured_routes` counts even if it goes itself. Pure.
 std::vector<Reference> references_into(const std::vector<nlohmann::json>& going,
                                        const Surroundings& surroundings,
-                                       const std::string& configured_route);
+                                       const std::vector<std::string>& configured_routes);
 
 /// Why the new set may not go, as the gates tell which database is live: empty when the old one is,
 /// or when no gate was ever installed. A database that cannot be asked is nullopt. Pure.

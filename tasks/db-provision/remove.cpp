@@ -51,8 +51,8 @@ void refuse_while_in_use(cli::TaskContext& context, kube::Client& client,
                             config.temporary_label, kube::ref_of(staying.front()).text()),
                 "nothing is left to clean up: `db-provision apply --stay` took the pooler away");
   }
-  const std::vector<Reference> references = references_into(
-      going, read_surroundings(client, places), config.route ? config.route->name : "");
+  const std::vector<Reference> references =
+      references_into(going, read_surroundings(client, places), config.route_names());
   if (!references.empty()) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to remove '{}': '{}' leads to '{}'", config.temporary_label,

@@ -153,11 +153,12 @@ class Stay {
              "switch, then end the possibility of rolling back by `data-sync finish`: without the "
              "pooler there is no way back");
     }
-    if (config_.route &&
-        !cutover::RouteControl(client_, *config_.route, client_.own_namespace()).leads_to_new()) {
-      refuse(fmt::format("route '{}' does not lead to service '{}'", config_.route->name,
-                         config_.route->new_service),
-             "run `route-switch switch` first");
+    for (const config::Route& route : config_.routes) {
+      if (!cutover::RouteControl(client_, route, client_.own_namespace()).leads_to_new()) {
+        refuse(
+            fmt::format("route '{}' does not lead to service '{}'", route.name, route.new_service),
+            "run `route-switch switch` first");
+      }
     }
   }
 
@@ -216,8 +217,8 @@ class Stay {
       return;
     }
     await_ended_pods();
-    const std::vector<Reference> references = references_into(
-        going_, read_surroundings(client_, places_), config_.route ? config_.route->name : "");
+    const std::vector<Reference> references =
+        references_into(going_, read_surroundings(client_, places_), config_.route_names());
     if (!references.empty()) {
       refuse(fmt::format("'{}' leads to '{}'", references.front().from, references.front().to),
              "lead it to the new database, then run this step again");

@@ -105,7 +105,7 @@ void remove(cli::TaskContext& context) {
         present = resources::members(*client, context.config().name, set_name(home),
                                      namespaces(context, *client), context.log());
         if (!home && !present.empty()) {
-          resources::refuse_while_route_leads_to_new(*client, context.config(),
+          resources::refuse_while_routes_lead_to_new(*client, context.config(),
                                                      client->own_namespace(), "network rules");
         }
         return plan_remove(present, home);

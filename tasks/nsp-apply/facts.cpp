@@ -61,13 +61,31 @@ class Finder {
     return std::nullopt;  // outside of the cluster
   }
 
-  std::vector<json> flyway(const std::optional<Pods>& api) const {
+  // The new APIs, each once.
+  std::vector<std::optional<Pods>> apis() const {
+    std::vector<std::string> services;
+    for (const config::Route& route : migration_.routes) {
+      if (std::ranges::find(services, route.new_service) == services.end()) {
+        services.push_back(route.new_service);
+      }
+    }
+    std::vector<std::optional<Pods>> found;
+    for (const std::string& service : services) {
+      found.push_back(behind_service(service));
+      if (found.back() && services.size() > 1) {
+        found.back()->service = service;
+      }
+    }
+    return found;
+  }
+
+  std::vector<json> flyway(const std::vector<std::optional<Pods>>& apis) const {
     switch (migration_.provision.flyway.runner) {
       case config::FlywayRunner::hook:
         // OpenShift gives a hook's pod no label but its own.
         return {{{"openshift.io/deployer-pod.type", "hook-pre"}}};
       case config::FlywayRunner::init_container:
-        return api ? std::vector<json>{api->selector} : std::vector<json>{};
+        return init_container_labels(apis);
       case config::FlywayRunner::job:
         return job_labels();
       default:
@@ -88,6 +106,25 @@ class Finder {
       return {std::move(selector), std::move(labels)};
     }
     return {selector, selector};
+  }
+
+  // Of the API whose workload has the container; of all where the sources do not tell which.
+  std::vector<json> init_container_labels(const std::vector<std::optional<Pods>>& apis) const {
+    const auto workload = std::ranges::find_if(planned_, [this](const json& object) {
+      return kube::ref_of(object).text() == migration_.provision.flyway.workload;
+    });
+    const json labels =
+        workload == planned_.end() ? json() : kube::at(*workload, "/spec/template/metadata/labels");
+    std::vector<json> all;
+    for (const std::optional<Pods>& api : apis) {
+      if (api && labels.is_object() && contains_all(labels, api->selector)) {
+        return {api->selector};
+      }
+      if (api) {
+        all.push_back(api->selector);
+      }
+    }
+    return all;
   }
 
   std::vector<json> job_labels() const {
@@ -145,14 +182,12 @@ PartFacts find_facts(kube::Client& client, const config::Migration& migration,
   facts.ns = ns;
   facts.temporary_label = migration.temporary_label;
   facts.pooler_port = migration.pooler ? migration.pooler->port : 0;
-  if (migration.route) {
-    facts.api = finder.behind_service(migration.route->new_service);
-  }
+  facts.apis = finder.apis();
   facts.old_database = finder.behind(migration.databases.old_side);
   facts.old_port = port_of(migration.databases.old_side);
   facts.new_database = finder.behind(migration.databases.new_side);
   facts.new_port = port_of(migration.databases.new_side);
-  facts.flyway = finder.flyway(facts.api);
+  facts.flyway = finder.flyway(facts.apis);
   facts.policies = rules;
   for (json& policy : client.list("networking.k8s.io/v1", "NetworkPolicy", {}, ns).items) {
     if (kube::label(policy, resources::migration_label) != migration.name) {

@@ -89,13 +89,24 @@ json pooler_labels(const PartFacts& facts) {
   return labels;
 }
 
+json api_peers(const PartFacts& facts) {
+  json peers = json::array();
+  for (const std::optional<Pods>& api : facts.apis) {
+    if (!api) {
+      peers.clear();
+      break;
+    }
+    peers.push_back(pods(api->selector));
+  }
+  return peers.empty() ? json::array({{{"podSelector", json::object()}}}) : peers;
+}
+
 void add_ingress(const PartFacts& facts, std::vector<json>& rules) {
   const json pooler = pooler_labels(facts);
   if (facts.pooler_port != 0 && isolates(facts.policies, facts.ns, pooler, "Ingress")) {
-    const json api = facts.api ? pods(facts.api->selector) : json{{"podSelector", json::object()}};
     rules.push_back(
         policy(facts, "pooler", pooler, "Ingress",
-               json::array({{{"from", json::array({api})}, {"ports", ports(facts.pooler_port)}},
+               json::array({{{"from", api_peers(facts)}, {"ports", ports(facts.pooler_port)}},
                             {{"from", own_peers(facts)}}})));
   }
   const auto database = [&](const std::string& name, const std::optional<Pods>& target, int port,
@@ -120,10 +131,14 @@ void add_egress(const PartFacts& facts, std::vector<json>& rules) {
     rules.push_back(
         policy(facts, "parts-out", own_labels(facts), "Egress", json::array({json::object()})));
   }
-  if (facts.pooler_port != 0 && facts.api &&
-      isolates(facts.policies, facts.ns, facts.api->labels, "Egress")) {
+  for (const std::optional<Pods>& api : facts.apis) {
+    if (facts.pooler_port == 0 || !api ||
+        !isolates(facts.policies, facts.ns, api->labels, "Egress")) {
+      continue;
+    }
+    const std::string name = api->service.empty() ? "api" : api->service;
     rules.push_back(policy(
-        facts, "api-to-pooler", facts.api->selector, "Egress",
+        facts, name + "-to-pooler", api->selector, "Egress",
         json::array({{{"to", json::array({pods(pooler)})}, {"ports", ports(facts.pooler_port)}}})));
   }
 }

@@ -11,6 +11,8 @@ namespace crossover::nsp_apply {
 struct Pods {
   nlohmann::json selector;  ///< {"statefulset": "db"}: what a rule selects them by
   nlohmann::json labels;    ///< all that is known; what policies are matched against
+  /// Name of the Service in front of them, where that tells them from others; else empty.
+  std::string service = {};
 };
 
 /// What the rules for Crossover's own parts are made from.
@@ -19,7 +21,8 @@ struct PartFacts {
   std::string ns;
   std::string temporary_label;  ///< "key=value" or empty
   int pooler_port = 0;          ///< 0: there is no pooler
-  std::optional<Pods> api;      ///< the new API; unknown: every pod of the namespace may ask
+  /// The new APIs; with none, or one that is unknown, every pod of the namespace may ask.
+  std::vector<std::optional<Pods>> apis;
   std::optional<Pods> old_database;
   int old_port = 5432;
   std::optional<Pods> new_database;

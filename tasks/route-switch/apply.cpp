@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/error.h"
 #include "cutover/abandon.h"
@@ -39,8 +38,10 @@ class Move {
         connections_(context),
         started_(rfc3339(context.clock().wall())) {
     const config::Migration& config = context.config();
-    if (config.route && !context.options().flag("database-only")) {
-      route_.emplace(*connections_.client(), *config.route, connections_.client()->own_namespace());
+    for (const config::Route& route : config.routes) {
+      if (!context.options().flag("database-only")) {
+        routes_.emplace_back(*connections_.client(), route, connections_.client()->own_namespace());
+      }
     }
   }
 
@@ -62,10 +63,9 @@ class Move {
           connections_.databases().new_db.open("plan").query(fingerprint).text(0, 0);
     }
     inputs.poolers = connections_.fleet().names();
-    inputs.images = connections_.images(route_ ? service_to() : std::string());
-    if (route_) {
-      inputs.route = route_->ref().text();
-      inputs.route_uid = kube::text_at(route_->read(), "/metadata/uid");
+    inputs.images = connections_.images(services_to());
+    for (const cutover::RouteControl& route : routes_) {
+      inputs.routes.push_back({route.ref().text(), kube::text_at(route.read(), "/metadata/uid")});
     }
     return make_plan(context_.config(), inputs);
   }
@@ -79,13 +79,13 @@ class Move {
     try {
       lock();
       if (to_ == Side::new_side) {
-        Guards(context_, connections_, route_.has_value()).require();
-        lead_route();
+        Guards(context_, connections_, !routes_.empty()).require();
+        lead_routes();
         move_database();
         watch();
       } else {
         move_database();
-        lead_route();
+        lead_routes();
       }
     } catch (const Error& error) {
       record(error.kind() == ErrorKind::rolled_back ? "rolled-back" : "failed", error.text());
@@ -97,7 +97,7 @@ class Move {
   }
 
   // What `switch` would find now.
-  void report_guards() { Guards(context_, connections_, route_.has_value()).report(); }
+  void report_guards() { Guards(context_, connections_, !routes_.empty()).report(); }
 
  private:
   bool confirmed(const cli::Plan& plan) {
@@ -116,10 +116,13 @@ class Move {
     }
   }
 
-  const std::string& service_to() const {
-    const config::Migration& config = context_.config();
-    const config::Route& route = config.require(config.route, "route");
-    return to_ == Side::new_side ? route.new_service : route.old_service;
+  std::vector<std::string> services_to() const {
+    std::vector<std::string> services;
+    for (const cutover::RouteControl& route : routes_) {
+      services.push_back(to_ == Side::new_side ? route.config().new_service
+                                               : route.config().old_service);
+    }
+    return services;
   }
 
   // Keeps two runs of one migration apart. What is done is fenced by owner tokens, not by these.
@@ -150,9 +153,9 @@ class Move {
     }
   }
 
-  void lead_route() {
-    if (route_) {
-      lead_users(context_, connections_, *route_, to_);
+  void lead_routes() {
+    if (!routes_.empty()) {
+      lead_users(context_, connections_, routes_, to_);
     }
   }
 
@@ -205,17 +208,17 @@ class Move {
 
   // Several failures in a row: back to where it worked, keeping what was written since.
   void watch() {
-    if (!route_ || !context_.result().changed()) {
+    if (routes_.empty() || !context_.result().changed()) {
       return;
     }
-    const std::string trouble = watch_health(context_, connections_);
+    const std::string trouble = watch_health(context_, connections_, routes_);
     if (trouble.empty()) {
       return;
     }
     context_.log().warning("rolling back: {}", trouble);
     to_ = Side::old_side;
     move_database();
-    lead_route();
+    lead_routes();
     throw Error(
         ErrorKind::rolled_back, fmt::format("unable to stay on the new database: {}", trouble),
         "the service is on the old database and the old API again, with everything that was "
@@ -259,7 +262,7 @@ class Move {
   bool accept_loss_;
   Connections connections_;
   std::string started_;
-  std::optional<cutover::RouteControl> route_;
+  std::vector<cutover::RouteControl> routes_;
   std::string stored_plan_;
   std::string plan_sha256_;
   std::vector<postgres::Session> sessions_;

@@ -52,7 +52,7 @@ Connections::Connections(cli::TaskContext& context) : context_(context) {
   const config::Database& new_side = config.require(config.databases.new_side, "databases.new");
   const bool by_pods = context.options().list("pooler").empty();
   if (by_pods || sync::names_cluster(old_side) || sync::names_cluster(new_side) ||
-      (config.route && context.verb() != "guard")) {
+      (!config.routes.empty() && context.verb() != "guard")) {
     client_ = resources::connect(context);
   }
   const postgres::EndpointContext endpoint{client_.get(), context.namespace_name(),
@@ -151,7 +151,7 @@ std::vector<std::unique_ptr<Pooler>> Connections::pods() {
   return poolers;
 }
 
-std::vector<std::string> Connections::images(const std::string& service) const {
+std::vector<std::string> Connections::images(const std::vector<std::string>& services) const {
   std::set<std::string> digests;
   const auto add_pods_of = [&](const std::string& selector) {
     if (selector.empty()) {
@@ -167,7 +167,7 @@ std::vector<std::string> Connections::images(const std::string& service) const {
     }
   };
   if (client_) {
-    if (!service.empty()) {
+    for (const std::string& service : services) {
       add_pods_of(selector_of(client_->find({"v1", "Service", {}, service})));
     }
     if (context_.options().list("pooler").empty()) {

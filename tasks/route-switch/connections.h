@@ -28,9 +28,9 @@ class Connections {
   cutover::Fleet fleet();
   /// The names of those that run now, as the fleet's.
   std::vector<std::string> running_poolers() const;
-  /// Image digests of the poolers' pods and of the pods behind `service` (where it isn't empty),
-  /// each once, in order; empty without a cluster.
-  std::vector<std::string> images(const std::string& service) const;
+  /// Image digests of the poolers' pods and of the pods behind `services`, each once, in order;
+  /// empty without a cluster.
+  std::vector<std::string> images(const std::vector<std::string>& services) const;
   /// Null without a cluster.
   kube::Client* client() const { return client_.get(); }
 

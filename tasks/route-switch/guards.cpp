@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "cutover/backend_ready.h"
-#include "cutover/callers.h"
 #include "cutover/recovery.h"
 #include "cutover/service_selector.h"
 #include "cutover/switch_guards.h"
+#include "route-switch/route_callers.h"
 #include "route-switch/scaling.h"
 #include "route-switch/side_effects.h"
 #include "sync/backlog.h"
@@ -31,10 +31,10 @@ using sync::Side;
 
 }  // namespace
 
-Guards::Guards(cli::TaskContext& context, Connections& connections, bool with_route)
+Guards::Guards(cli::TaskContext& context, Connections& connections, bool with_routes)
     : context_(context),
       connections_(connections),
-      with_route_(with_route),
+      with_routes_(with_routes),
       facts_(cutover::read_facts(connections.databases(), context.config().name)) {}
 
 bool Guards::done() const {
@@ -43,10 +43,6 @@ bool Guards::done() const {
 
 bool Guards::resumed() const {
   return cutover::move_under_way(facts_) == Side::new_side || cutover::is_stranded(facts_);
-}
-
-const config::Route& Guards::route() const {
-  return context_.config().require(context_.config().route, "route");
 }
 
 const config::Pooler& Guards::pooler() const {
@@ -77,8 +73,8 @@ std::vector<Guards::Guard> Guards::list() {
     add("pooler pods", &Guards::pooler_pods);
     add("pooler scaling", &Guards::pooler_scaling);
   }
-  if (with_route_) {
-    add("callers", &Guards::callers);
+  if (with_routes_) {
+    add_for_each_route(guards, "callers", &Guards::callers);
     if (!context_.config().side_effects.empty()) {
       add("side effects", &Guards::side_effects);
     }
@@ -86,10 +82,20 @@ std::vector<Guards::Guard> Guards::list() {
   return guards;
 }
 
+// Named after its Route where there are several.
+void Guards::add_for_each_route(std::vector<Guard>& guards, const std::string& name,
+                                std::string (Guards::*look)(const config::Route& route)) {
+  const auto& routes = context_.config().require(context_.config().routes, "route");
+  for (const config::Route& route : routes) {
+    guards.push_back({routes.size() == 1 ? name : fmt::format("{} ({})", name, route.name),
+                      [this, look, &route] { return (this->*look)(route); }});
+  }
+}
+
 void Guards::report() {
   std::vector<Guard> guards = list();
-  if (with_route_ && !done()) {
-    guards.push_back({"new API", [this] { return new_api(); }});
+  if (with_routes_ && !done()) {
+    add_for_each_route(guards, "new API", &Guards::new_api);
     list_clients();
   }
   if (done()) {
@@ -206,12 +212,12 @@ std::string Guards::pooler_scaling() {
   return require_steady_poolers(*connections_.client(), pooler().name);
 }
 
-std::string Guards::new_api() {
-  const std::string& service = route().new_service;
+std::string Guards::new_api(const config::Route& route) {
+  const std::string& service = route.new_service;
   kube::Client& client = *connections_.client();
   const cutover::Capacity to = cutover::read_capacity(client, service, client.own_namespace());
   const cutover::Capacity from =
-      cutover::read_capacity(client, route().old_service, client.own_namespace());
+      cutover::read_capacity(client, route.old_service, client.own_namespace());
   const std::size_t least = cutover::needed(to, from);
   if (!to.external && to.ready < least) {
     refuse(fmt::format("{} of {} pods behind service '{}' are ready{}{}", to.ready, least, service,
@@ -224,28 +230,21 @@ std::string Guards::new_api() {
 
 // Who calls the old API past the route. They are moved with it, or stay a person's task: the
 // switch then waits until they have gone (await_uptake).
-std::string Guards::callers() {
-  const config::Route& route = this->route();
+std::string Guards::callers(const config::Route& route) {
   kube::Client& client = *connections_.client();
   if (route.move_callers) {
-    cutover::ServiceSelector(client, route.old_service, route.new_service, client.own_namespace())
+    cutover::ServiceSelector(client, route.old_service, route.new_service, client.own_namespace(),
+                             route.key)
         .require_movable();
     return fmt::format("service '{}' is moved with the route", route.old_service);
   }
-  const auto found =
-      cutover::read_callers(client, route.old_service, client.own_namespace(), route.name);
+  const std::string found = callers_text(client, context_.config().routes, route);
   if (found.empty()) {
     return fmt::format("nobody in this namespace is known to call service '{}'", route.old_service);
   }
-  std::vector<std::string> names;
-  names.reserve(found.size());
-  for (const cutover::Caller& caller : found) {
-    names.push_back(fmt::format("{} ({})", caller.object, caller.how));
-  }
-  std::string text =
-      fmt::format("service '{}' is called by {}", route.old_service, fmt::join(names, ", "));
-  context_.log().warning("{}: lead them to service '{}', or set route.moveCallers", text,
-                         route.new_service);
+  std::string text = fmt::format("service '{}' is called by {}", route.old_service, found);
+  context_.log().warning("{}: lead them to service '{}', or set {}.moveCallers", text,
+                         route.new_service, route.key);
   return text;
 }
 

@@ -17,8 +17,8 @@ namespace crossover::route_switch {
 /// databases' gates then say what is so, and going on is the way out.
 class Guards {
  public:
-  /// Reads the facts of both databases. `with_route`: the route is led too.
-  Guards(cli::TaskContext& context, Connections& connections, bool with_route);
+  /// Reads the facts of both databases. `with_routes`: the routes are led too.
+  Guards(cli::TaskContext& context, Connections& connections, bool with_routes);
 
   /// Each guard's present state as a check of the result: a warning where it would refuse.
   void report();
@@ -40,19 +40,20 @@ class Guards {
   std::string poolers();
   std::string pooler_pods();
   std::string pooler_scaling();
-  std::string new_api();
-  std::string callers();
+  void add_for_each_route(std::vector<Guard>& guards, const std::string& name,
+                          std::string (Guards::*look)(const config::Route& route));
+  std::string new_api(const config::Route& route);
+  std::string callers(const config::Route& route);
   std::string side_effects();
   void list_clients();
   bool done() const;
   bool resumed() const;
   bool poolers_in_cluster() const;
-  const config::Route& route() const;
   const config::Pooler& pooler() const;
 
   cli::TaskContext& context_;
   Connections& connections_;
-  bool with_route_;
+  bool with_routes_;
   cutover::Facts facts_;
 };
 

@@ -1,105 +1,210 @@
 #include "route-switch/lead.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/error.h"
-#include "cutover/backend_ready.h"
-#include "cutover/service_selector.h"
+#include "base/stop_point.h"
+#include "cutover/recovery.h"
+#include "route-switch/route_lead.h"
 #include "route-switch/side_effects.h"
-#include "route-switch/watch.h"
+#include "route-switch/uptake.h"
 
 namespace crossover::route_switch {
 namespace {
 
 using sync::Side;
 
+std::string listed(const std::vector<std::string>& names, const char* verb) {
+  return fmt::format("'{}' {}", fmt::join(names, "', '"), verb);
+}
+
 class Lead {
  public:
-  Lead(cli::TaskContext& context, Connections& connections, cutover::RouteControl& route, Side to)
-      : context_(context),
-        client_(*connections.client()),
-        config_(context.config().require(context.config().route, "route")),
-        route_(route),
-        forward_(to == Side::new_side),
-        callers_(client_, config_.old_service, config_.new_service, client_.own_namespace()) {}
-
-  void run() {
-    await_backend();
-    if (!forward_) {
-      put_callers_back();
+  Lead(cli::TaskContext& context, Connections& connections,
+       std::vector<cutover::RouteControl>& routes)
+      : context_(context), connections_(connections) {
+    leads_.reserve(routes.size());
+    for (cutover::RouteControl& route : routes) {
+      leads_.emplace_back(context, *connections.client(), route);
     }
-    if (forward_ ? route_.lead_to_new() : route_.lead_to_old()) {
-      context_.result().add_change(route_.ref().text(), "led",
-                                   fmt::format("to service '{}'", service_to()));
-    }
-    if (forward_ && config_.move_callers && callers_.move()) {
-      context_.result().add_change(callers_.ref().text(), "led",
-                                   fmt::format("to the pods of service '{}'", service_to()));
-    }
-    apply_side_effects(context_, client_, forward_ ? Side::new_side : Side::old_side);
   }
 
- private:
-  const std::string& service_to() const {
-    return forward_ ? config_.new_service : config_.old_service;
-  }
-
-  // While the pods behind a Route's Service are not ready, the router answers 503 for all of them.
-  void await_backend() {
-    const bool callers_due = !forward_ && callers_.moved();
-    if ((forward_ ? route_.leads_to_new() : route_.leads_to_old()) && !callers_due) {
-      return;
-    }
-    cutover::ReadyWait wait;
-    wait.to = service_to();
-    wait.selector = callers_due ? callers_.previous_selector() : nlohmann::json();
-    wait.from = forward_ ? config_.old_service : config_.new_service;
-    wait.timeout = context_.config().cutover.ready_timeout;
+  void to_new() {
+    std::optional<Deadline> deadline;
     try {
-      cutover::await_ready(client_, client_.own_namespace(), wait, context_.clock(), context_.log(),
-                           context_.stop());
+      deadline = lead_to_new();
     } catch (Error& error) {
-      constexpr int forbidden = 403;
-      if (error.http_status() == forbidden && !forward_) {
-        context_.log().warning("going back without knowing whether the old API is ready: {}",
-                               error.text());
-        return;
-      }
-      if (error.kind() == ErrorKind::timeout) {
-        error.set_hint(forward_ ? "nothing has been changed: see `db-provision status`, and run "
-                                  "this step again when the pods are ready"
-                                : "the service is safe: it runs on the old database through the "
-                                  "new API; bring the old API up, then run `route-switch "
-                                  "rollback` again to lead the route there");
+      if (leads_.size() > 1) {
+        go_back(error);
       }
       throw;
     }
+    await_quiet(context_, connections_, *deadline);
   }
 
-  // Whatever the configuration says now: what was moved goes back.
-  void put_callers_back() {
-    if (callers_.moved() && callers_.put_back()) {
-      context_.result().add_change(callers_.ref().text(), "led", "to its own pods again");
+  void to_old() {
+    std::vector<RouteLead*> due;
+    for (RouteLead& lead : leads_) {
+      due.insert(due.begin(), &lead);
+    }
+    if (due.size() > 1) {
+      lead_to_old(due, Duration{});
+    }
+    if (auto error = lead_to_old(due, context_.config().cutover.ready_timeout)) {
+      throw_left(std::move(*error), due);
+    }
+    apply_side_effects(context_, *connections_.client(), Side::old_side);
+    for (const RouteLead& lead : leads_) {
+      await_answers(context_, connections_, lead.route(), Side::old_side, uptake_deadline());
     }
   }
 
+ private:
+  Deadline uptake_deadline() const {
+    return {context_.clock(), context_.config().cutover.uptake_timeout};
+  }
+
+  // Returns until when the last one's uptake is waited for.
+  Deadline lead_to_new() {
+    for (RouteLead& lead : leads_) {
+      lead.await_backend(Side::new_side, context_.config().cutover.ready_timeout);
+    }
+    Deadline deadline = uptake_deadline();
+    for (RouteLead& lead : leads_) {
+      lead.lead(Side::new_side);
+      stop_point("route-led");
+      if (&lead == &leads_.back()) {
+        apply_side_effects(context_, *connections_.client(), Side::new_side);
+      }
+      deadline = uptake_deadline();
+      await_answers(context_, connections_, lead.route(), Side::new_side, deadline);
+    }
+    return deadline;
+  }
+
+  // An old API that writes to a database which takes no writes would fail its users.
+  bool old_database_is_open() {
+    const cutover::Facts facts =
+        cutover::read_facts(connections_.databases(), context_.config().name);
+    return facts.old_side.reachable && facts.old_side.gate == sync::GateState::open;
+  }
+
+  // Users of some Routes at the new APIs and of others at the old ones: nobody asked for that.
+  void go_back(Error& error) {
+    if (!old_database_is_open()) {
+      return;
+    }
+    std::vector<std::string> back;
+    std::vector<std::string> left;
+    for (auto lead = leads_.rbegin(); lead != leads_.rend(); ++lead) {
+      const std::string name = lead->route().ref().text();
+      try {
+        if (!lead->was_led_to_new()) {
+          continue;
+        }
+        if (lead->old_api_is_ready()) {
+          lead->lead(Side::old_side);
+          stop_point("route-led-back");
+          back.push_back(name);
+        } else {
+          left.push_back(name);
+        }
+      } catch (const Error& trouble) {
+        context_.log().warning("'{}' is left as it is: {}", name, trouble.text());
+        left.push_back(name);
+      }
+    }
+    if (!back.empty() || !left.empty()) {
+      put_side_effects_back();
+      tell(error, back, left);
+    }
+  }
+
+  void put_side_effects_back() {
+    try {
+      apply_side_effects(context_, *connections_.client(), Side::old_side);
+    } catch (const Error& trouble) {
+      context_.log().warning("the side effects are not all as before: {}", trouble.text());
+    }
+  }
+
+  static void tell(Error& error, const std::vector<std::string>& back,
+                   const std::vector<std::string>& left) {
+    std::string hint = error.kind() == ErrorKind::precondition && !error.hint().empty()
+                           ? error.hint() + "; "
+                           : std::string();
+    if (!back.empty()) {
+      hint += listed(back, "led to the old API again; ");
+    }
+    if (!left.empty()) {
+      hint += listed(left,
+                     "could not be led back and may lead to the new API: see `route-switch "
+                     "status`, and run `route-switch rollback`; ");
+    }
+    error.set_hint(hint +
+                   "one database is still written, so nothing is lost: run this step again when "
+                   "the cause is mended");
+  }
+
+  // Takes those that it has led out of `due`; returns the first error.
+  std::optional<Error> lead_to_old(std::vector<RouteLead*>& due, Duration timeout) {
+    std::optional<Error> first;
+    std::erase_if(due, [&](RouteLead* lead) {
+      try {
+        lead->await_backend(Side::old_side, timeout);
+        lead->lead(Side::old_side);
+        stop_point("route-led-back");
+        return true;
+      } catch (Error& error) {
+        if (error.kind() == ErrorKind::cancelled) {
+          throw;
+        }
+        if (first) {
+          context_.log().warning("{}", error.text());
+        } else {
+          first = std::move(error);
+        }
+        return false;
+      }
+    });
+    return first;
+  }
+
+  [[noreturn]] void throw_left(Error error, const std::vector<RouteLead*>& left) const {
+    if (leads_.size() > 1) {
+      std::vector<std::string> names;
+      for (const RouteLead* lead : left) {
+        names.push_back(lead->route().ref().text());
+      }
+      error.set_hint(fmt::format(
+          "{}; the others lead to the old API. The service is safe, it runs on the old database: "
+          "mend the cause, then run `route-switch rollback` again",
+          listed(names, "could not be led back")));
+    }
+    throw Error(std::move(error));
+  }
+
   cli::TaskContext& context_;
-  kube::Client& client_;
-  const config::Route& config_;
-  cutover::RouteControl& route_;
-  bool forward_;
-  cutover::ServiceSelector callers_;
+  Connections& connections_;
+  std::vector<RouteLead> leads_;
 };
 
 }  // namespace
 
-void lead_users(cli::TaskContext& context, Connections& connections, cutover::RouteControl& route,
-                Side to) {
+void lead_users(cli::TaskContext& context, Connections& connections,
+                std::vector<cutover::RouteControl>& routes, Side to) {
   context.phase("route", [&] {
-    Lead(context, connections, route, to).run();
-    await_uptake(context, connections, to);
+    Lead lead(context, connections, routes);
+    if (to == Side::new_side) {
+      lead.to_new();
+    } else {
+      lead.to_old();
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -25,19 +26,16 @@ json tables_payload(const std::vector<sync::SyncedTable>& tables) {
   return list;
 }
 
-cli::PlanStep route_step(const config::Migration& config, const PlanInputs& inputs) {
-  const bool forward = inputs.to == sync::Side::new_side;
-  const config::Route& route = config.require(config.route, "route");
+cli::PlanStep route_step(const config::Route& route, const std::string& object, bool forward) {
   const std::string& from = forward ? route.old_service : route.new_service;
   const std::string& to = forward ? route.new_service : route.old_service;
   return {"lead",
-          inputs.route,
+          object,
           fmt::format("from service '{}' to service '{}'", from, to),
           {{"from", from}, {"to", to}}};
 }
 
-cli::PlanStep callers_step(const config::Migration& config, bool forward) {
-  const config::Route& route = config.require(config.route, "route");
+cli::PlanStep callers_step(const config::Route& route, bool forward) {
   return {"lead",
           "service/" + route.old_service,
           forward ? fmt::format("to the pods of service '{}', for callers inside the cluster",
@@ -46,9 +44,33 @@ cli::PlanStep callers_step(const config::Migration& config, bool forward) {
           {{"to", forward ? route.new_service : route.old_service}}};
 }
 
-// They go with the route: from then on the other API is in charge.
-void add_side_effects(cli::Plan& plan, const config::Migration& config, sync::Side to) {
-  for (const config::Action& action : actions_for(config.side_effects, to)) {
+// Whether the callers of that route's old Service have not been moved with an earlier one.
+bool moves_callers(const std::vector<config::Route>& routes, std::size_t index) {
+  const auto moves = [&](const config::Route& route) {
+    return route.move_callers && route.old_service == routes[index].old_service;
+  };
+  const auto here = routes.begin() + static_cast<std::ptrdiff_t>(index);
+  return here->move_callers && std::none_of(routes.begin(), here, moves);
+}
+
+// The side effects go with the routes: from then on the other API is in charge.
+void add_routes(cli::Plan& plan, const config::Migration& config, const PlanInputs& inputs) {
+  const bool forward = inputs.to == sync::Side::new_side;
+  const auto& routes = config.require(config.routes, "route");
+  std::vector<cli::PlanStep> steps;
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    steps.push_back(route_step(routes[i], inputs.routes.at(i).object, forward));
+    if (moves_callers(routes, i)) {
+      steps.push_back(callers_step(routes[i], forward));
+    }
+  }
+  if (!forward) {
+    std::ranges::reverse(steps);
+  }
+  for (cli::PlanStep& step : steps) {
+    plan.add(std::move(step));
+  }
+  for (const config::Action& action : actions_for(config.side_effects, inputs.to)) {
     json payload = {{"environment", action.environment}, {"labels", action.labels}};
     std::string detail = "environment and labels as configured";
     if (action.replicas) {
@@ -81,6 +103,20 @@ cli::PlanStep abandon_step(const PlanInputs& inputs) {
           {{"to", "old"}, {"acceptLoss", true}, {"tables", tables_payload(inputs.tables)}}};
 }
 
+void set_routes(cli::Plan& plan, const std::vector<PlanRoute>& routes) {
+  if (routes.size() == 1) {
+    plan.set_input("routeUid", routes.front().uid);
+    return;
+  }
+  json uids = json::object();
+  for (const PlanRoute& route : routes) {
+    uids[route.object] = route.uid;
+  }
+  if (!uids.empty()) {
+    plan.set_input("routeUids", std::move(uids));
+  }
+}
+
 }  // namespace
 
 cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
@@ -89,32 +125,18 @@ cli::Plan make_plan(const config::Migration& config, const PlanInputs& inputs) {
   cli::Plan plan(fmt::format("{} migration '{}' to the {} database{}",
                              forward ? "switch" : "roll back", config.name, sync::name(inputs.to),
                              with_loss ? " and accept the loss of what it lacks" : ""));
-  if (!inputs.route_uid.empty()) {
-    plan.set_input("routeUid", inputs.route_uid);
-  }
+  set_routes(plan, inputs.routes);
   plan.set_input("schemaFingerprints",
                  {{"old", inputs.old_fingerprint}, {"new", inputs.new_fingerprint}});
   if (!inputs.images.empty()) {
     plan.set_input("images", inputs.images);
   }
-  const bool with_route = !inputs.route.empty();
-  const bool with_callers = with_route && config.require(config.route, "route").move_callers;
-  if (forward && with_route) {
-    plan.add(route_step(config, inputs));
-  }
-  if (forward && with_callers) {
-    plan.add(callers_step(config, forward));
-  }
-  if (forward && with_route) {
-    add_side_effects(plan, config, inputs.to);
+  if (forward && !inputs.routes.empty()) {
+    add_routes(plan, config, inputs);
   }
   plan.add(with_loss ? abandon_step(inputs) : database_step(config, inputs));
-  if (!forward && with_callers) {
-    plan.add(callers_step(config, forward));
-  }
-  if (!forward && with_route) {
-    plan.add(route_step(config, inputs));
-    add_side_effects(plan, config, inputs.to);
+  if (!forward && !inputs.routes.empty()) {
+    add_routes(plan, config, inputs);
   }
   return plan;
 }

@@ -84,21 +84,37 @@ void report_poolers(cli::TaskContext& context, Connections& connections) {
   context.result().add_table(std::move(table));
 }
 
-void report_route(cli::TaskContext& context, Connections& connections) {
-  if (!context.config().route || connections.client() == nullptr) {
+void add_backends(cli::Table& table, Connections& connections, const config::Route& route) {
+  const cutover::RouteControl control(*connections.client(), route,
+                                      connections.client()->own_namespace());
+  for (const cutover::Backend& backend :
+       cutover::route_backends(connections.client()->get(control.ref()))) {
+    table.rows.push_back({backend.service, std::to_string(backend.weight)});
+    if (table.columns.size() > 2) {
+      table.rows.back().insert(table.rows.back().begin(), control.ref().text());
+    }
+  }
+}
+
+// With several of them, the first column is the Route.
+void report_routes(cli::TaskContext& context, Connections& connections) {
+  const auto& routes = context.config().routes;
+  if (routes.empty() || connections.client() == nullptr) {
     return;
   }
-  try {
-    const cutover::RouteControl route(*connections.client(), *context.config().route,
-                                      connections.client()->own_namespace());
-    cli::Table table{"route", {"service", "weight"}, {}};
-    for (const cutover::Backend& backend :
-         cutover::route_backends(connections.client()->get(route.ref()))) {
-      table.rows.push_back({backend.service, std::to_string(backend.weight)});
+  cli::Table table{"route", {"service", "weight"}, {}};
+  if (routes.size() > 1) {
+    table = {"routes", {"route", "service", "weight"}, {}};
+  }
+  for (const config::Route& route : routes) {
+    try {
+      add_backends(table, connections, route);
+    } catch (const Error& error) {
+      context.result().add_check("route", cli::CheckOutcome::warn, error.text());
     }
+  }
+  if (!table.rows.empty()) {
     context.result().add_table(std::move(table));
-  } catch (const Error& error) {
-    context.result().add_check("route", cli::CheckOutcome::warn, error.text());
   }
 }
 
@@ -111,7 +127,7 @@ void report_status(cli::TaskContext& context, Connections& connections) {
     report_lag(context, connections, *live);
   }
   report_poolers(context, connections);
-  report_route(context, connections);
+  report_routes(context, connections);
 }
 
 }  // namespace crossover::route_switch

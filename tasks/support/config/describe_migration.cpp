@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "config/describe.h"
@@ -27,6 +29,8 @@ void describe(Fields& fields, Route& route) {
   fields.section("marker", route.marker, "how an answer shows which API gave it");
   fields.boolean("moveCallers", route.move_callers,
                  "lead the old Service to the new API too, for callers inside the cluster");
+  fields.text("health", route.health,
+              "name of one of `verify.endpoints`, watched here; default: `switch.health.endpoint`");
   fields.text("cookie", route.cookie, "the router's sticky cookie; default: as it is seen");
   fields.rule(route.old_service.empty() || route.old_service != route.new_service, "newService",
               "'oldService' and 'newService' must differ", "");
@@ -110,11 +114,64 @@ void describe_approval(Fields& fields, Approval& approval) {
   }
 }
 
-bool knows_endpoint(const Migration& migration) {
-  const std::string& wanted = migration.cutover.health.endpoint;
+bool knows_endpoint(const Migration& migration, const std::string& wanted) {
   return wanted.empty() ||
          std::ranges::any_of(migration.verify.endpoints,
                              [&](const EndpointCheck& check) { return check.name == wanted; });
+}
+
+void describe_route(Fields& fields, Route& route, const Migration& migration) {
+  describe(fields, route);
+  fields.rule(knows_endpoint(migration, route.health), "health",
+              "'health' names no entry of 'verify.endpoints'", "");
+}
+
+// What two entries may not have in common.
+void compare(Fields& fields, const Route& route, const Route& earlier) {
+  fields.rule(route.name.empty() || route.name != earlier.name, "name",
+              fmt::format("'{}' has the name '{}' too", earlier.key, route.name),
+              "make one entry of each Route");
+  fields.rule(route.new_service != earlier.old_service || route.new_service.empty(), "newService",
+              fmt::format("service '{}' is the old one of '{}'", route.new_service, earlier.key),
+              "an API is either the old one or the new one");
+  fields.rule(route.old_service != earlier.new_service || route.old_service.empty(), "oldService",
+              fmt::format("service '{}' is the new one of '{}'", route.old_service, earlier.key),
+              "an API is either the old one or the new one");
+  fields.rule(!route.move_callers || !earlier.move_callers ||
+                  route.old_service != earlier.old_service ||
+                  route.new_service == earlier.new_service,
+              "moveCallers",
+              fmt::format("'{}' moves the callers of service '{}' to another one", earlier.key,
+                          route.old_service),
+              "set 'moveCallers' in one of the two");
+}
+
+void describe_routes(Fields& fields, Migration& migration) {
+  std::vector<Route> routes = migration.routes;
+  std::vector<Route> only;  // of `route`
+  if (routes.size() == 1 && routes.front().key == Route{}.key) {
+    only.swap(routes);
+  }
+  if (fields.open("route", !only.empty(), "Route", "what leads the users to the API")) {
+    only.resize(1);
+    describe_route(fields, only.front(), migration);
+    fields.close();
+  }
+  routes.resize(fields.list("routes", routes.size(), "Route",
+                            "instead of `route`, where several APIs use the database: what leads "
+                            "users to each, in the order in which they are led"));
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    fields.open_item("routes", i);
+    routes[i].key = fmt::format("routes[{}]", i);
+    describe_route(fields, routes[i], migration);
+    for (std::size_t earlier = 0; earlier < i; ++earlier) {
+      compare(fields, routes[i], routes[earlier]);
+    }
+    fields.close();
+  }
+  fields.rule(only.empty() || routes.empty(), "routes", "'route' and 'routes' are both set",
+              "make what 'route' says an entry of 'routes'");
+  migration.routes = only.empty() ? std::move(routes) : std::move(only);
 }
 
 }  // namespace
@@ -134,7 +191,7 @@ void describe(Fields& fields, Migration& migration) {
   fields.section("pooler", migration.pooler, "PgBouncer in front of the new API");
   fields.section("sync", migration.sync, "`data-sync`");
   fields.section("verify", migration.verify, "`seed-verify`");
-  fields.section("route", migration.route, "what leads the users to the API");
+  describe_routes(fields, migration);
   fields.section("switch", migration.cutover, "`route-switch`");
   fields.sections("sideEffects", migration.side_effects,
                   "consumers, schedules and mailers of which one must be live", "Side effect");
@@ -145,7 +202,7 @@ void describe(Fields& fields, Migration& migration) {
                   (label.find('=') != std::string::npos && label.find(',') == std::string::npos &&
                    label.front() != '=' && label.back() != '='),
               "temporaryLabel", "'temporaryLabel' must be 'key=value'", "");
-  fields.rule(knows_endpoint(migration), "switch",
+  fields.rule(knows_endpoint(migration, migration.cutover.health.endpoint), "switch",
               "'switch.health.endpoint' names no entry of 'verify.endpoints'", "");
 }
 

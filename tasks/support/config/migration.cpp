@@ -29,6 +29,15 @@ const std::string& Migration::require(const std::string& text, std::string_view 
   return text;
 }
 
+std::vector<std::string> Migration::route_names() const {
+  std::vector<std::string> names;
+  names.reserve(routes.size());
+  for (const Route& route : routes) {
+    names.push_back(route.name);
+  }
+  return names;
+}
+
 void Migration::missing(std::string_view key) const {
   throw Error(
       ErrorKind::usage, fmt::format("unable to use '{}': '{}' is missing", file, key),

@@ -56,14 +56,15 @@ struct Migration {
   std::optional<Pooler> pooler;
   Sync sync;
   Verify verify;
-  std::optional<Route> route;
+  /// `route`, which is a list of one, or `routes`, in their order.
+  std::vector<Route> routes;
   Cutover cutover;  ///< `switch`
   std::vector<SideEffect> side_effects;
   std::optional<Backup> backup;
   Cleanup cleanup;
 
-  /// A section that the running verb cannot do without: `config.require(config.route, "route")`.
-  /// Throws Error{usage} `unable to use 'crossover.yaml': 'route' is missing`.
+  /// A section that the running verb cannot do without: `config.require(config.pooler, "pooler")`.
+  /// Throws Error{usage} `unable to use 'crossover.yaml': 'pooler' is missing`.
   template <typename Section>
   const Section& require(const std::optional<Section>& section, std::string_view key) const {
     if (!section) {
@@ -71,8 +72,20 @@ struct Migration {
     }
     return *section;
   }
+  /// The same for a list: `config.require(config.routes, "route")`.
+  template <typename Section>
+  const std::vector<Section>& require(const std::vector<Section>& sections,
+                                      std::string_view key) const {
+    if (sections.empty()) {
+      missing(key);
+    }
+    return sections;
+  }
   /// The same for a text: `config.require(config.image, "image")`.
   const std::string& require(const std::string& text, std::string_view key) const;
+
+  /// The names of `routes`, in their order.
+  std::vector<std::string> route_names() const;
 
  private:
   [[noreturn]] void missing(std::string_view key) const;

@@ -20,8 +20,9 @@ struct Marker {
   std::string new_value;   ///< `new`
 };
 
-/// `route`: what leads the users to the API.
+/// `route`, or an entry of `routes`: what leads users to one of the APIs on the database.
 struct Route {
+  std::string key = "route";  ///< where it stands in the file, for hints: "route", "routes[1]"
   RouteKind kind = RouteKind::route;
   std::string name;
   std::string old_service;
@@ -31,6 +32,7 @@ struct Route {
   Marker marker;
   /// Whether the old Service is led to the new API's pods with the route, by its selector.
   bool move_callers = false;
+  std::string health;  ///< name of one of verify.endpoints; empty: switch.health.endpoint
   std::string cookie;  ///< name of the router's sticky cookie; empty: as the answers set it
 };
 

@@ -113,7 +113,7 @@ std::vector<Caller> callers_of(const std::string& service, const std::string& ns
 }
 
 std::vector<Caller> read_callers(kube::Client& client, const std::string& service,
-                                 const std::string& ns, const std::string& except) {
+                                 const std::string& ns, const std::vector<std::string>& except) {
   using Kind = std::pair<const char*, const char*>;
   constexpr std::array<Kind, 9> kinds = {{{"apps/v1", "Deployment"},
                                           {"apps/v1", "StatefulSet"},
@@ -129,7 +129,8 @@ std::vector<Caller> read_callers(kube::Client& client, const std::string& servic
   for (const auto& [api_version, kind] : kinds) {
     for (json& object : kube::list_if_allowed(client, api_version, kind, {}, ns)) {
       const bool is_route = kube::text_at(object, "/kind").ends_with("Route");
-      const bool excepted = is_route && kube::text_at(object, "/metadata/name") == except;
+      const std::string name = kube::text_at(object, "/metadata/name");
+      const bool excepted = is_route && std::ranges::find(except, name) != except.end();
       if (!excepted && !kube::selects(kube::at(behind, "/spec/selector"),
                                       kube::at(object, "/spec/template/metadata/labels"))) {
         objects.push_back(std::move(object));

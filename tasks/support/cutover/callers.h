@@ -23,8 +23,8 @@ std::vector<Caller> callers_of(const std::string& service, const std::string& ns
                                const std::vector<nlohmann::json>& objects);
 
 /// The same, asked of the namespace, without the workloads behind the Service itself and without
-/// the route called `except`. What may not be listed is left out.
+/// the routes called as in `except`. What may not be listed is left out.
 std::vector<Caller> read_callers(kube::Client& client, const std::string& service,
-                                 const std::string& ns, const std::string& except);
+                                 const std::string& ns, const std::vector<std::string>& except);
 
 }  // namespace crossover::cutover

@@ -94,16 +94,17 @@ json moved(const json& references, const Names& from, const Names& to, const std
 }
 
 [[noreturn]] void throw_no_backend(const json& object, const std::string& from,
-                                   const std::string& to) {
+                                   const std::string& to, const std::string& key) {
   throw Error(ErrorKind::precondition,
               fmt::format("unable to patch '{}': no backend is service '{}'",
                           kube::ref_of(object).text(), from),
-              fmt::format("it leads to {}; correct route.oldService and route.newService in "
+              fmt::format("it leads to {}; correct {}.oldService and {}.newService in "
                           "crossover.yaml, or lead it to '{}' yourself",
-                          current_backends_text(object), to));
+                          current_backends_text(object), key, key, to));
 }
 
-json http_route_patch(const json& object, const std::string& from, const std::string& to) {
+json http_route_patch(const json& object, const std::string& from, const std::string& to,
+                      const std::string& key) {
   json patch = guarded_patch(object);
   const Names leaves(object, from);
   const Names comes(object, to);
@@ -124,12 +125,13 @@ json http_route_patch(const json& object, const std::string& from, const std::st
     return patch;
   }
   if (!found) {
-    throw_no_backend(object, from, to);
+    throw_no_backend(object, from, to, key);
   }
   return json::array();
 }
 
-json openshift_route_patch(const json& object, const std::string& from, const std::string& to) {
+json openshift_route_patch(const json& object, const std::string& from, const std::string& to,
+                           const std::string& key) {
   const json& first = kube::at(object, "/spec/to");
   const json& others = kube::at(object, "/spec/alternateBackends");
   json all = json::array({first});
@@ -140,7 +142,7 @@ json openshift_route_patch(const json& object, const std::string& from, const st
   const Names comes(object, to);
   if (!leaves.among(all)) {
     if (!comes.among(all)) {
-      throw_no_backend(object, from, to);
+      throw_no_backend(object, from, to, key);
     }
     return json::array();
   }
@@ -184,9 +186,18 @@ std::vector<Backend> route_backends(const json& object) {
   return backends;
 }
 
-json route_patch(const json& object, const std::string& from, const std::string& to) {
-  return is_http_route(object) ? http_route_patch(object, from, to)
-                               : openshift_route_patch(object, from, to);
+json route_patch(const json& object, const std::string& from, const std::string& to,
+                 const std::string& key) {
+  return is_http_route(object) ? http_route_patch(object, from, to, key)
+                               : openshift_route_patch(object, from, to, key);
+}
+
+bool was_led_from(const json& object, const std::string& service) {
+  const json kept =
+      json::parse(kube::annotation(object, previous_backends_annotation), nullptr, false);
+  return kept.is_array() && std::ranges::any_of(kept, [&](const json& backend) {
+           return kube::text_at(backend, "/service") == service;
+         });
 }
 
 RouteControl::RouteControl(kube::Client& client, config::Route route, std::string ns)
@@ -209,10 +220,15 @@ bool RouteControl::lead_to_new() { return lead(route_.old_service, route_.new_se
 bool RouteControl::lead_to_old() { return lead(route_.new_service, route_.old_service); }
 
 bool RouteControl::leads_to_new() const {
-  return route_patch(read(), route_.old_service, route_.new_service).empty();
+  return route_patch(read(), route_.old_service, route_.new_service, route_.key).empty();
 }
 bool RouteControl::leads_to_old() const {
-  return route_patch(read(), route_.new_service, route_.old_service).empty();
+  return route_patch(read(), route_.new_service, route_.old_service, route_.key).empty();
+}
+bool RouteControl::was_led_to_new() const {
+  const auto object = client_.find(ref());
+  return object && was_led_from(*object, route_.old_service) &&
+         route_patch(*object, route_.old_service, route_.new_service, route_.key).empty();
 }
 
 bool RouteControl::lead(const std::string& from, const std::string& to) {
@@ -220,11 +236,12 @@ bool RouteControl::lead(const std::string& from, const std::string& to) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to lead '{}' to service '{}': the service does not exist",
                             ref().text(), to),
-                "run `db-provision apply`, or correct the route section of crossover.yaml");
+                fmt::format("run `db-provision apply`, or correct the {} section of crossover.yaml",
+                            route_.key));
   }
   return kube::patch_conditionally(client_, ref(), [&](const json& object) {
     kube::refuse_gitops_owned(object);
-    return route_patch(object, from, to);
+    return route_patch(object, from, to, route_.key);
   });
 }
 

@@ -28,9 +28,14 @@ inline constexpr const char* previous_backends_annotation = "crossover/previous-
 ///
 /// The service that is left goes away from the object: a weight of 0 would keep sticky sessions on
 /// it (OpenShift, "Route-specific annotations", haproxy.router.openshift.io/disable_cookies).
-/// Throws Error{precondition} `unable to patch 'route/web': no backend is service 'registry-api'`.
+/// Throws Error{precondition} `unable to patch 'route/web': no backend is service 'registry-api'`;
+/// its hint calls the route's section of crossover.yaml `key`.
 nlohmann::json route_patch(const nlohmann::json& object, const std::string& from,
-                           const std::string& to);
+                           const std::string& to, const std::string& key = "route");
+
+/// Whether such a patch was the last to change the object, and led it away from that service, as
+/// its annotation tells. Pure.
+bool was_led_from(const nlohmann::json& object, const std::string& service);
 
 /// The backends of an object, each service once. Pure.
 std::vector<Backend> route_backends(const nlohmann::json& object);
@@ -52,7 +57,11 @@ class RouteControl {
   /// and `route_patch`.
   bool leads_to_new() const;
   bool leads_to_old() const;
+  /// Whether it is there and leads to the new service because `lead_to_new` was called, in
+  /// whichever run.
+  bool was_led_to_new() const;
   kube::Ref ref() const;
+  const config::Route& config() const { return route_; }
 
  private:
   bool lead(const std::string& from, const std::string& to);

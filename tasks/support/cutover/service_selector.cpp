@@ -30,11 +30,11 @@ json guarded(const json& service) {
       std::move(hint));
 }
 
-const json& selector_of(const json& service) {
+const json& selector_of(const json& service, const std::string& key) {
   const json& selector = kube::at(service, "/spec/selector");
   if (!selector.is_object() || selector.empty()) {
     refuse(service, fmt::format("'{}' has no selector", kube::ref_of(service).text()),
-           "set route.moveCallers to false and move its callers yourself");
+           fmt::format("set {}.moveCallers to false and move its callers yourself", key));
   }
   return selector;
 }
@@ -44,7 +44,7 @@ json target_port(const json& port) {
   return port.contains("targetPort") ? port["targetPort"] : port.value("port", json());
 }
 
-void require_ports(const json& from, const json& to) {
+void require_ports(const json& from, const json& to, const std::string& key) {
   for (const json& port : kube::at(from, "/spec/ports")) {
     const json wanted = target_port(port);
     const json& offered = kube::at(to, "/spec/ports");
@@ -53,21 +53,23 @@ void require_ports(const json& from, const json& to) {
       refuse(
           from,
           fmt::format("its target port {} is none of '{}'", wanted.dump(), kube::ref_of(to).text()),
-          "give the new API's Service the same target ports, or set route.moveCallers to false");
+          fmt::format("give the new API's Service the same target ports, or set {}.moveCallers to "
+                      "false",
+                      key));
     }
   }
 }
 
 }  // namespace
 
-json move_patch(const json& from, const json& to) {
-  const json& old_selector = selector_of(from);
-  const json& new_selector = selector_of(to);
+json move_patch(const json& from, const json& to, const std::string& key) {
+  const json& old_selector = selector_of(from, key);
+  const json& new_selector = selector_of(to, key);
   if (!kube::annotation(from, previous_selector_annotation).empty() ||
       old_selector == new_selector) {
     return json::array();
   }
-  require_ports(from, to);
+  require_ports(from, to, key);
   json patch = guarded(from);
   if (!from.at("metadata").contains("annotations")) {
     patch.push_back({{"op", "add"}, {"path", "/metadata/annotations"}, {"value", json::object()}});
@@ -99,7 +101,7 @@ json ServiceSelector::read() const { return client_.get(ref()); }
 void ServiceSelector::require_movable() {
   const json service = read();
   kube::refuse_gitops_owned(service);
-  move_patch(service, client_.get({"v1", "Service", ns_, new_}));
+  move_patch(service, client_.get({"v1", "Service", ns_, new_}), key_);
 }
 
 bool ServiceSelector::moved() {
@@ -119,7 +121,7 @@ bool ServiceSelector::change(bool back) {
   return kube::patch_conditionally(client_, ref(), [&](const json& service) {
     kube::refuse_gitops_owned(service);
     return back ? put_back_patch(service)
-                : move_patch(service, client_.get({"v1", "Service", ns_, new_}));
+                : move_patch(service, client_.get({"v1", "Service", ns_, new_}), key_);
   });
 }
 

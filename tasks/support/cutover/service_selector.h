@@ -15,8 +15,10 @@ inline constexpr const char* previous_selector_annotation = "crossover/previous-
 /// inside the cluster follows the route: its selector, kept in an annotation. A JSON patch (RFC
 /// 6902) that fails when the object has changed since it was read; empty when it is moved already.
 /// Throws Error{precondition} where the requests would not arrive: `from` or `to` has no selector,
-/// or a target port of `from` is none of `to`'s. Pure.
-nlohmann::json move_patch(const nlohmann::json& from, const nlohmann::json& to);
+/// or a target port of `from` is none of `to`'s; its hint calls the route's section of
+/// crossover.yaml `key`. Pure.
+nlohmann::json move_patch(const nlohmann::json& from, const nlohmann::json& to,
+                          const std::string& key = "route");
 
 /// The changes that put the kept selector back; empty when there is none. Pure.
 nlohmann::json put_back_patch(const nlohmann::json& service);
@@ -24,13 +26,14 @@ nlohmann::json put_back_patch(const nlohmann::json& service);
 /// The Services of the two APIs in a cluster.
 class ServiceSelector {
  public:
-  /// Borrows the client.
+  /// Borrows the client. `key`: as for `move_patch`.
   ServiceSelector(kube::Client& client, std::string old_service, std::string new_service,
-                  std::string ns)
+                  std::string ns, std::string key = "route")
       : client_(client),
         old_(std::move(old_service)),
         new_(std::move(new_service)),
-        ns_(std::move(ns)) {}
+        ns_(std::move(ns)),
+        key_(std::move(key)) {}
 
   /// Gives the old Service the new API's pods. Returns whether anything had to change. Throws as
   /// `move_patch`, or Error{precondition} where a GitOps controller owns the Service.
@@ -53,6 +56,7 @@ class ServiceSelector {
   std::string old_;
   std::string new_;
   std::string ns_;
+  std::string key_;
 };
 
 }  // namespace crossover::cutover

@@ -46,24 +46,32 @@ std::vector<std::string> services_behind(const json& route) {
   return services;
 }
 
-void refuse_while_route_leads_to_new(kube::Client& client, const config::Migration& migration,
-                                     const std::string& ns, std::string_view what) {
-  if (!migration.route) {
-    return;
-  }
-  const kube::Ref ref = ref_of(*migration.route, ns);
+namespace {
+
+void refuse_while_it_leads_to_new(kube::Client& client, const config::Route& configured,
+                                  const std::string& ns, std::string_view what) {
+  const kube::Ref ref = ref_of(configured, ns);
   const std::optional<json> route =
       client.serves(ref.api_version, ref.kind) ? client.find(ref) : std::nullopt;
   if (!route) {
     return;
   }
   const std::vector<std::string> services = services_behind(*route);
-  if (std::ranges::find(services, migration.route->new_service) != services.end()) {
+  if (std::ranges::find(services, configured.new_service) != services.end()) {
     throw Error(ErrorKind::precondition,
                 fmt::format("unable to remove '{}': '{}' leads to 'service/{}'", what, ref.text(),
-                            migration.route->new_service),
+                            configured.new_service),
                 "the new API serves requests: roll back or go home first, or keep the new set for "
                 "good with the pipeline 'stay'");
+  }
+}
+
+}  // namespace
+
+void refuse_while_routes_lead_to_new(kube::Client& client, const config::Migration& migration,
+                                     const std::string& ns, std::string_view what) {
+  for (const config::Route& route : migration.routes) {
+    refuse_while_it_leads_to_new(client, route, ns, what);
   }
 }
 

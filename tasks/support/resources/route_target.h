@@ -18,9 +18,8 @@ namespace crossover::resources {
 std::vector<std::string> services_behind(const nlohmann::json& route);
 
 /// Throws Error{precondition} `unable to remove 'WHAT': 'route/web' leads to 'service/api-new'`
-/// while the configured Route sends requests to the new API. Does nothing where no Route is
-/// configured or it is not there.
-void refuse_while_route_leads_to_new(kube::Client& client, const config::Migration& migration,
+/// while a configured Route sends requests to its new API. One that is not there is passed over.
+void refuse_while_routes_lead_to_new(kube::Client& client, const config::Migration& migration,
                                      const std::string& ns, std::string_view what);
 
 }  // namespace crossover::resources

@@ -3,44 +3,14 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
-#include "files/files.h"
+#include "unit/config/config_file.h"
 
 using namespace crossover;
 using namespace std::chrono_literals;
 using config::Migration;
+using test::ConfigFile;
 
 namespace {
-
-/// A crossover.yaml in a folder of its own, named as in error texts.
-class ConfigFile {
- public:
-  explicit ConfigFile(std::string_view text) {
-    files::write_atomically(folder_.path() / "crossover.yaml", text);
-  }
-  std::string path() const { return (folder_.path() / "crossover.yaml").string(); }
-  std::string folder() const { return folder_.path().string(); }
-  Migration load(const std::vector<config::Override>& overrides = {}) const {
-    return config::load(path(), overrides);
-  }
-  /// Message and hint of the refusal, the folder taken out.
-  std::string refusal(const std::vector<config::Override>& overrides = {}) const {
-    try {
-      load(overrides);
-    } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::usage);
-      std::string text = error.text() + (error.hint().empty() ? "" : "\nHINT: " + error.hint());
-      for (std::size_t at = 0; (at = text.find(folder() + "/")) != std::string::npos;) {
-        text.erase(at, folder().size() + 1);
-      }
-      return text;
-    }
-    return "accepted";
-  }
-
- private:
-  files::TemporaryDirectory folder_;
-};
 
 constexpr std::string_view full = R"(name: registry
 namespace: registry
@@ -108,7 +78,7 @@ TEST_CASE("every section is read into its type, paths by the file's folder") {
   CHECK(read.sync.log_limit == std::uint64_t{2} << 30U);
   CHECK(read.verify.seeds.at(0).rows.at(0).at("level") == 3);
   CHECK(read.verify.endpoints.at(0).json.at("/status") == "ok");
-  CHECK(read.route->marker.new_value == "v2");
+  CHECK(read.routes.at(0).marker.new_value == "v2");
   CHECK(read.cutover.pause_budget == 1500ms);
   CHECK(read.side_effects.at(0).after.replicas == 0);
   CHECK(read.backup->set.at("a.b") == "1");
@@ -191,7 +161,7 @@ TEST_CASE("a section that a verb needs is named when it is missing") {
   const ConfigFile file("name: a\n");
   Migration read = file.load();
   read.file = "crossover.yaml";
-  CHECK_THROWS_WITH(read.require(read.route, "route"),
+  CHECK_THROWS_WITH(read.require(read.routes, "route"),
                     "unable to use 'crossover.yaml': 'route' is missing");
   CHECK_THROWS_WITH(read.require(read.image, "image"),
                     "unable to use 'crossover.yaml': 'image' is missing");

@@ -27,7 +27,7 @@ PartFacts facts() {
   facts.ns = "shop";
   facts.temporary_label = "app=new";
   facts.pooler_port = 6432;
-  facts.api = Pods{{{"role", "api"}}, {{"role", "api"}, {"app", "new"}}};
+  facts.apis = {Pods{{{"role", "api"}}, {{"role", "api"}, {"app", "new"}}}};
   facts.old_database = Pods{{{"statefulset", "old"}}, {{"statefulset", "old"}}};
   facts.new_database = Pods{{{"statefulset", "new"}}, {{"statefulset", "new"}}};
   facts.flyway = {{{"openshift.io/deployer-pod.type", "hook-pre"}}};
@@ -85,6 +85,27 @@ TEST_CASE("where traffic out is denied too, parts may go out and the API may rea
   REQUIRE(names(rules) ==
           std::vector<std::string>{"crossover-shop-parts-out", "crossover-shop-api-to-pooler"});
   CHECK(rules[0]["spec"]["egress"] == json::parse("[{}]"));
+}
+
+TEST_CASE("of several APIs each gets its way; where one is unknown, every pod may ask the pooler") {
+  PartFacts given = facts();
+  given.apis.front()->service = "api-new";
+  given.apis.emplace_back(Pods{{{"role", "admin"}}, {{"role", "admin"}}, "admin-new"});
+  given.policies = {deny_all(),
+                    policy(json::parse(R"({"podSelector": {}, "policyTypes": ["Egress"]})"))};
+  const auto rules = part_rules(given);
+  REQUIRE(names(rules) ==
+          std::vector<std::string>{"crossover-shop-pooler", "crossover-shop-old-database",
+                                   "crossover-shop-new-database", "crossover-shop-parts-out",
+                                   "crossover-shop-api-new-to-pooler",
+                                   "crossover-shop-admin-new-to-pooler"});
+  CHECK(rules[0]["spec"]["ingress"][0]["from"] ==
+        json::parse(R"([{"podSelector": {"matchLabels": {"role": "api"}}},
+                        {"podSelector": {"matchLabels": {"role": "admin"}}}])"));
+  CHECK(rules[5]["spec"]["podSelector"] == json::parse(R"({"matchLabels": {"role": "admin"}})"));
+  given.apis.emplace_back();
+  CHECK(part_rules(given)[0]["spec"]["ingress"][0]["from"] ==
+        json::parse(R"([{"podSelector": {}}])"));
 }
 
 TEST_CASE("whether a policy closes a pod follows the API's rules") {

@@ -19,8 +19,8 @@ namespace {
 
 using sync::Side;
 
-std::string listed(const std::vector<std::string>& names, const char* verb) {
-  return fmt::format("'{}' {}", fmt::join(names, "', '"), verb);
+std::string quoted(const std::vector<std::string>& names) {
+  return fmt::format("'{}'", fmt::join(names, "', '"));
 }
 
 class Lead {
@@ -139,12 +139,12 @@ class Lead {
                            ? error.hint() + "; "
                            : std::string();
     if (!back.empty()) {
-      hint += listed(back, "led to the old API again; ");
+      hint += fmt::format("led back to the old API: {}; ", quoted(back));
     }
     if (!left.empty()) {
-      hint += listed(left,
-                     "could not be led back and may lead to the new API: see `route-switch "
-                     "status`, and run `route-switch rollback`; ");
+      hint += fmt::format(
+          "not led back, look at `route-switch status` and run `route-switch rollback`: {}; ",
+          quoted(left));
     }
     error.set_hint(hint +
                    "one database is still written, so nothing is lost: run this step again when "
@@ -181,10 +181,11 @@ class Lead {
       for (const RouteLead* lead : left) {
         names.push_back(lead->route().ref().text());
       }
-      error.set_hint(fmt::format(
-          "{}; the others lead to the old API. The service is safe, it runs on the old database: "
-          "mend the cause, then run `route-switch rollback` again",
-          listed(names, "could not be led back")));
+      error.set_hint(
+          fmt::format("not led back to the old API: {}; all others are. The service is safe, it "
+                      "runs on the old "
+                      "database: mend the cause, then run `route-switch rollback` again",
+                      quoted(names)));
     }
     throw Error(std::move(error));
   }

@@ -1,6 +1,7 @@
 // Callers inside the cluster, on a real API server: those of the old Service, moved with the route.
 #include "cutover/backend_ready.h"
 #include "cutover/service_selector.h"
+#include "integration/cutover/pods.h"
 #include "integration/cutover/whole_site.h"
 
 namespace crossover::test {
@@ -8,25 +9,6 @@ namespace {
 
 using kube::testing::error_of;
 using nlohmann::json;
-
-json pod_named(const std::string& name, const std::string& app) {
-  return {{"apiVersion", "v1"},
-          {"kind", "Pod"},
-          {"metadata", {{"name", name}, {"labels", {{"app", app}}}}},
-          {"spec", {{"containers", {{{"name", "main"}, {"image", "localhost/none:1"}}}}}}};
-}
-
-/// As its node would say it.
-void set_pod_ready(kube::Client& client, const std::string& name, bool ready) {
-  client.patch({"v1", "Pod", {}, name}, kube::PatchType::merge,
-               {{"status",
-                 {{"phase", "Running"},
-                  {"conditions",
-                   {{{"type", "Ready"},
-                     {"status", ready ? "True" : "False"},
-                     {"message", "containers with unready status: [main]"}}}}}}},
-               {.dry_run = false, .subresource = "status"});
-}
 
 /// The Services have pods by a selector; the old API's pod is there.
 struct MovedSite : WholeSite {

@@ -155,5 +155,27 @@ TEST_CASE("after a rollback nothing stays", "[cluster]") {
   CHECK(place.there("v1", "Service", "pooler"));
 }
 
+TEST_CASE("nothing stays while one of several routes leads to its old API", "[cluster]") {
+  SwitchedPlace place;
+  place.data_sync(0, {"finish"});
+  for (const std::string name : {"web", "admin"}) {
+    place.cluster().client().create(
+        {{"apiVersion", "route.openshift.io/v1"},
+         {"kind", "Route"},
+         {"metadata", {{"name", name}}},
+         {"spec",
+          {{"to", {{"kind", "Service"}, {"name", name == "web" ? "web-new" : "admin-old"}}}}}});
+  }
+  std::ofstream(place.site().folder() / "crossover.yaml", std::ios::app)
+      << "routes:\n- {name: web, oldService: web-old, newService: web-new}\n"
+         "- {name: admin, oldService: admin-old, newService: admin-new}\n";
+  CHECK(place.provision(3, {"apply", "--stay"})["error"]["message"] ==
+        "unable to stay on the new set: route 'admin' does not lead to service 'admin-new'");
+  CHECK(place.there("v1", "Service", "pooler"));
+  place.cluster().client().patch({"route.openshift.io/v1", "Route", {}, "admin"},
+                                 {{"spec", {{"to", {{"name", "admin-new"}}}}}});
+  place.provision(0, {"apply", "--stay", "--dry-run"});
+}
+
 }  // namespace
 }  // namespace crossover::test

@@ -77,7 +77,7 @@ def suites(root: pathlib.Path, build: pathlib.Path) -> tuple:
         Suite('contract', (ctest('contract', 5, build, 2),), built, (tests / 'contract',)),
         Suite('cli', (ctest('cli', 5, build, 2),), built, (tests / 'cli',)),
         # One at a time: deadlines of these tests are those of a machine that does nothing else.
-        Suite('integration', (ctest('integration', 45, build, 1),), built + ('postgres',), (tests / 'integration',),
+        Suite('integration', (ctest('integration', 70, build, 1),), built + ('postgres',), (tests / 'integration',),
               'control-plane'),
         Suite('python', python, ('packages',)),
         Suite('registry', (Part('registry', 4, (str(tests / 'fixtures/registry/test'),), 'last_line'),),

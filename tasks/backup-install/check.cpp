@@ -91,10 +91,11 @@ class Check {
   }
 
   void run() {
+    const std::string since = moment_of(session_);
     const Contents before = contents_of(session_, backup_.check.tables);
     std::string file;
     context_.phase("backup", [&] { file = make_backup(); });
-    const Contents after = contents_of(session_, backup_.check.tables);
+    const Contents after = contents_of(session_, backup_.check.tables, since);
     context_.result().set_report("backup", {{"pod", pod_}, {"file", file}});
     const ScratchDatabase scratch(session_, context_.config().name, context_.log());
     context_.phase("restore", [&] { restore(file, scratch.name()); });

@@ -1,7 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "backup-install/check.h"
 #include "base/error.h"
 
@@ -17,13 +15,12 @@ void compare_table(const std::string& table, const Content& before, const Conten
     result.add_check("table " + table, CheckOutcome::pass, fmt::format("{} rows", restored.rows));
     return;
   }
-  const auto [least, most] = std::minmax(before.rows, after.rows);
-  const bool moving = before != after;
-  if (moving && restored.rows >= least && restored.rows <= most) {
-    result.add_check("table " + table, CheckOutcome::warn,
-                     fmt::format("{} rows; was written while the backup was made, so only the "
-                                 "count was compared",
-                                 restored.rows));
+  if (before != after) {
+    const bool whole = restored.rows >= after.stayed;
+    result.add_check("table " + table, whole ? CheckOutcome::warn : CheckOutcome::fail,
+                     fmt::format("{} rows{}; was written while the backup was made: {} have stood "
+                                 "unchanged meanwhile, and are all that could be counted on",
+                                 restored.rows, whole ? "" : " in the backup", after.stayed));
     return;
   }
   result.add_check(

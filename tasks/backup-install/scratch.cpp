@@ -45,7 +45,14 @@ void ScratchDatabase::drop() {
                              session_.server_version() < first_with_force ? "" : " WITH (FORCE)"));
 }
 
-Contents contents_of(postgres::Session& session, const std::vector<std::string>& tables) {
+std::string moment_of(postgres::Session& session) {
+  return std::string(
+      session.query("SELECT txid_snapshot_xmin(txid_current_snapshot()) % (2 ^ 32)::bigint")
+          .text(0, 0));
+}
+
+Contents contents_of(postgres::Session& session, const std::vector<std::string>& tables,
+                     const std::string& since) {
   const postgres::Rows found = session.query(
       "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
       "WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_' "
@@ -57,10 +64,13 @@ Contents contents_of(postgres::Session& session, const std::vector<std::string>&
       continue;
     }
     const postgres::Rows content = session.query(fmt::format(
-        "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text FROM ONLY "
-        "{} t",
+        "SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text, {} FROM "
+        "ONLY {} t",
+        since.empty() ? "0::bigint"
+                      : fmt::format("count(*) FILTER (WHERE age(t.xmin) > age({}::xid))",
+                                    postgres::quote_literal(since)),
         postgres::quote_qualified(found.text(row, 0), found.text(row, 1))));
-    contents[name] = {content.int64(0, 0), std::string(content.text(0, 1))};
+    contents[name] = {content.int64(0, 0), std::string(content.text(0, 1)), content.int64(0, 2)};
   }
   return contents;
 }

@@ -29,7 +29,13 @@ class ScratchDatabase {
 };
 
 /// The content of the tables ("schema.table"; empty: all but those of the system and Crossover) of
-/// the database that the session is connected to. Tables that it lacks are left out.
-Contents contents_of(postgres::Session& session, const std::vector<std::string>& tables);
+/// the database that the session is connected to. Tables that it lacks are left out. `since` is
+/// what `moment_of` has returned; without it no row has stayed.
+Contents contents_of(postgres::Session& session, const std::vector<std::string>& tables,
+                     const std::string& since = {});
+
+/// A transaction id: what an older one has written every later look sees, unless it is written
+/// again (PostgreSQL manual 5.5, xmin).
+std::string moment_of(postgres::Session& session);
 
 }  // namespace crossover::backup_install

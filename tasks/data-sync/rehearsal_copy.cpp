@@ -111,7 +111,7 @@ class Copy {
     Session target = rehearsal_.open("rehearse");
     for (const Side side : {Side::new_side, Side::old_side}) {
       Session source = run_.at(side).open("rehearse");
-      const sync::SequencePairs pairs(source, target, tables_);
+      const sync::SequencePairs pairs(source, target);
       pairs.advance(target, pairs.source_values(source), pairs.target_values(target),
                     run_.config().sync.sequence_margin);
     }

@@ -131,9 +131,9 @@ void salvage(Run& run) {
     file = fmt::format("crossover-{}-lost-writes.ndjson", run.config().name);
   }
   postgres::Session old_side = run.at(Side::old_side).open("salvage");
-  sync::require_migration(old_side, run.at(Side::old_side).describe());
-  run.require_own({Side::old_side, Side::new_side});
+  run.require_migration(old_side, Side::old_side);
   postgres::Session new_side = run.at(Side::new_side).open("salvage");
+  sync::require_own(new_side, run.config().name, Side::new_side);
   List list(file);
   const sync::Salvage found =
       sync::find_lost_writes(new_side, old_side, sync::read_tables(old_side), run.context().stop(),

@@ -30,9 +30,6 @@ constexpr std::uint64_t enough_to_stream = most_keys_in_memory + 1;
 
 constexpr auto state_statement = "source_state";
 
-/// A snapshot that sees nothing.
-constexpr auto everything = "1:1:";
-
 std::string key_statement(const SyncedTable& table) { return fmt::format("keys_{}", table.id); }
 std::string row_statement(const SyncedTable& table) { return fmt::format("rows_{}", table.id); }
 
@@ -158,7 +155,7 @@ void ChangeReader::begin() {
 std::vector<Rows> ChangeReader::look_with(const Since& since, const std::vector<Statement>& more) {
   // Where copies end may be before the position, after a failover. A table of which nothing was
   // ever logged is left alone: all that would be read of it is locked.
-  const std::string snapshot = since.copy.empty() ? since.position : everything;
+  const std::string snapshot = since.copy.empty() ? since.position : before_everything;
   std::vector<Statement> statements = logs_.statements(snapshot);
   const auto looks = static_cast<std::ptrdiff_t>(statements.size());
   statements.insert(statements.begin(), {{}, {}, state_statement});
@@ -223,17 +220,18 @@ void ChangeReader::end() {
 }
 
 std::vector<const SyncedTable*> ChangeReader::plan_ahead() {
-  std::vector<const SyncedTable*> logged = logs_.since(everything);
+  std::vector<const SyncedTable*> logged = logs_.since(before_everything);
   std::stable_partition(logged.begin(), logged.end(),
                         [&](const SyncedTable* table) { return contains(changed_, *table); });
   keep_some(logged);
   std::string sql;
   for (const SyncedTable* table : logged) {
     prepared_.prepare(session_, key_statement(*table), logged_keys_sql(*table));
-    sql += fmt::format("EXPLAIN EXECUTE {}('{}', 1);\n", key_statement(*table), everything);
+    sql += fmt::format("EXPLAIN EXECUTE {}('{}', 1);\n", key_statement(*table), before_everything);
     if (!table->keyless()) {
       prepared_.prepare(session_, row_statement(*table), logged_rows_sql(*table));
-      sql += fmt::format("EXPLAIN EXECUTE {}('{}', 1);\n", row_statement(*table), everything);
+      sql +=
+          fmt::format("EXPLAIN EXECUTE {}('{}', 1);\n", row_statement(*table), before_everything);
     }
   }
   session_.batch(sql);
@@ -256,7 +254,7 @@ std::uint64_t ChangeReader::lag(const Since& since) {
 
 std::uint64_t ChangeReader::purge(const std::string& covered, const Since& since) {
   std::vector<Statement> statements;
-  for (const SyncedTable* table : logs_.since(everything)) {
+  for (const SyncedTable* table : logs_.since(before_everything)) {
     if (!since.copy.contains(table->id)) {
       statements.push_back(
           {fmt::format("DELETE FROM {} WHERE txid < txid_snapshot_xmin($1::txid_snapshot)",

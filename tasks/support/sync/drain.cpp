@@ -54,7 +54,7 @@ class Drain::Impl {
         reader_(open_captured(databases.at(sync::source(direction)), direction), flusher_, tables_),
         writer_(open_apply_session(databases.at(sync::target(direction)), "drain", apply_token),
                 direction),
-        sequences_(reader_.session(), writer_.session(), tables_) {
+        sequences_(reader_.session(), writer_.session()) {
     // A drainer that was stopped must not hold up whoever takes over from it for ever.
     writer_.session().batch("SET idle_in_transaction_session_timeout = '60s'");
   }

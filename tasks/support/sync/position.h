@@ -10,6 +10,9 @@
 
 namespace crossover::sync {
 
+/// A txid_snapshot that sees nothing: everything that was ever logged is new to it.
+inline constexpr const char* before_everything = "1:1:";
+
 /// What is said of the source with each drain, so that a changed schema or another server is
 /// noticed.
 struct SourceState {

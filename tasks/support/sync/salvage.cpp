@@ -26,9 +26,6 @@ using postgres::Transaction;
 
 // To keep the keys that were logged, in temporary tables, in the snapshot that all is read in.
 constexpr std::string_view one_snapshot = "ISOLATION LEVEL REPEATABLE READ";
-/// All that was ever logged is since this snapshot.
-constexpr const char* since_ever = "1:1:";
-
 std::string snapshot_of(Session& target, Direction direction) {
   return std::string(target
                          .query("SELECT snapshot FROM crossover.position WHERE direction = $1",
@@ -187,7 +184,7 @@ class Search {
   // A database that has failed over hands out transaction ids again, so the position says nothing.
   std::string since(const SyncedTable& table) const {
     if (found_.failed_over) {
-      return since_ever;
+      return before_everything;
     }
     const auto copied = copied_.find(table.id);
     return copied == copied_.end() ? carried_ : copied->second;

@@ -1,7 +1,6 @@
 #include "sync/sequences.h"
 
 #include <algorithm>
-#include <set>
 
 #include "sync/array.h"
 #include "sync/transaction_groups.h"
@@ -43,8 +42,8 @@ std::int64_t stepped(const SequenceValue& bounds, std::int64_t value, std::int64
   return std::clamp(moved, bounds.minimum, bounds.maximum);
 }
 
-// All of the schemas, without their values.
-std::vector<SequenceValue> read_sequences(Session& session, const std::set<std::string>& schemas) {
+// All of the schemas, a text[], without their values.
+std::vector<SequenceValue> read_sequences(Session& session, const std::string& schemas) {
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle,
            coalesce(tn.nspname, ''), coalesce(tc.relname, ''),
@@ -58,7 +57,7 @@ std::vector<SequenceValue> read_sequences(Session& session, const std::set<std::
     LEFT JOIN pg_namespace tn ON tn.oid = tc.relnamespace
     LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
     WHERE n.nspname = ANY ($1::text[]))",
-                                  {text_array({schemas.begin(), schemas.end()})});
+                                  {schemas});
   std::vector<SequenceValue> values;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     SequenceValue value;
@@ -118,16 +117,10 @@ std::optional<std::int64_t> advanced_value(const SequenceValue& source, const Se
   return wanted == *target.last_value ? std::nullopt : std::optional(wanted);
 }
 
-SequencePairs::SequencePairs(Session& source, Session& target,
-                             const std::vector<SyncedTable>& tables) {
-  std::set<std::string> schemas;
-  for (const SyncedTable& table : tables) {
-    schemas.insert(table.table.schema);
-  }
-  const Rows recorded = target.query("SELECT name FROM crossover.synced_schema");
-  for (std::size_t i = 0; i < recorded.size(); ++i) {
-    schemas.emplace(recorded.text(i, 0));
-  }
+SequencePairs::SequencePairs(Session& source, Session& target) {
+  const std::string schemas(
+      target.query("SELECT coalesce(array_agg(name), '{}') FROM crossover.synced_schema")
+          .text(0, 0));
   const std::vector<SequenceValue> from = read_sequences(source, schemas);
   for (SequenceValue& value : read_sequences(target, schemas)) {
     if (const SequenceValue* counterpart = find_counterpart(from, value)) {

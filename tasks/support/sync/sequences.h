@@ -37,8 +37,7 @@ class SequencePairs {
   /// A value for each pair, in their order; nothing where the sequence was never called.
   using Values = std::vector<std::optional<std::int64_t>>;
 
-  SequencePairs(postgres::Session& source, postgres::Session& target,
-                const std::vector<SyncedTable>& tables);
+  SequencePairs(postgres::Session& source, postgres::Session& target);
 
   /// Where they stand now. Any session of that side. Throws SQLSTATE 42P01 when a sequence has gone
   /// meanwhile.

@@ -115,7 +115,9 @@ class Follower {
     const std::uint64_t lag = drain.lag();
     context.log().info("{}: {} drains, {} rows carried, {} entries left", sync::name(direction_),
                        drains_, rows_, lag);
-    drain.purge(run_.config().sync.log_retention, context.clock());
+    if (drain.mark_carried()) {
+      drain.purge(run_.config().sync.log_retention, context.clock());
+    }
     metrics_.looked(lag, require_log_below_limit(run_, direction_, "follow"));
   }
 

@@ -82,6 +82,8 @@ void export_evidence(const Run& run, const std::vector<Side>& sides) {
       document["saved_rows"][std::string(sync::name(side))].push_back(
           {{"at", row.at},
            {"table", row.table},
+           {"operation", row.operation},
+           {"certain", row.certain},
            {"content", nlohmann::json::parse(row.content, nullptr, false)}});
     }
   }

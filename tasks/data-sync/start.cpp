@@ -27,6 +27,10 @@ using sync::Side;
 
 constexpr std::string_view doing = "copy from";  // for what the log's limit says
 
+std::string not_certain(std::uint64_t rows) {
+  return rows == 0 ? "" : fmt::format(", {} of them not certain to be lost", rows);
+}
+
 class Starter {
  public:
   Starter(Run& run, Direction direction) : run_(run), direction_(direction) {}
@@ -37,14 +41,17 @@ class Starter {
     require_idle_target();
     copies_ = wants_copy();
     survey_ = survey(run_);
-    if (recorded_.empty()) {
+    const bool fresh = recorded_.empty();
+    if (fresh) {
       postgres::Session session = run_.at(Side::old_side).open("preflight");
       auto questions =
           sync::open_questions(run_.config().sync.answers, sync::read_clients(session));
       std::move(questions.begin(), questions.end(), std::back_inserter(survey_.findings));
       report_findings(run_, survey_.findings);
-      require_no_seed_conflicts(run_, survey_, direction_);
       recorded_ = survey_.tables;
+    }
+    if (direction_ == Direction::forward && (fresh || !begun())) {
+      require_no_seed_conflicts(run_, survey_, direction_);
     }
     require_same_tables();
     return plan_start({.migration = run_.config().name,
@@ -85,6 +92,14 @@ class Starter {
     sync::require_kept(session, "start");
     return sync::read_migration(session) ? sync::read_tables(session)
                                          : std::vector<sync::SyncedTable>{};
+  }
+
+  // From the first position on the target's gate is closed, so it has no rows but those it was
+  // looked through for and those that came from the source.
+  bool begun() {
+    postgres::Session target = run_.at(Side::new_side).open("start");
+    return sync::read_migration(target) &&
+           !target.query("SELECT FROM crossover.position WHERE direction = 'forward'").empty();
   }
 
   // Forward a copy empties and closes the new database, so the service must not live there. (In
@@ -192,14 +207,31 @@ class Starter {
       return;
     }
     // The position and what is to be copied are one decision: what was written before it, and not
-    // captured, only a copy brings.
+    // captured, only a copy brings. And what only the target has of a source that was lost is
+    // known by the position that goes.
     postgres::Transaction transaction(target);
+    if (copies_ && sync::is_another_source(source, target, direction_)) {
+      save_lost_rows(source, target);
+    }
     sync::start_position(source, target, direction_, recorded_);
     target.query(fmt::format("UPDATE crossover.synced_table SET copied = {}, start_snapshot = NULL",
                              !copies_));
     transaction.commit();
     changed("position", sync::target(direction_), std::string(sync::name(direction_)));
     stop_point("start-captured");
+  }
+
+  void save_lost_rows(postgres::Session& source, postgres::Session& target) {
+    const Side side = sync::target(direction_);
+    for (const sync::RepairedTable& table : sync::save_lost_rows(
+             source, target, run_.at(side), direction_, recorded_, run_.context().stop())) {
+      changed("rows", side,
+              fmt::format("{}: {} rows saved in crossover.saved_row, since the {} database has "
+                          "failed over{}",
+                          table.table.text(), table.saved, sync::name(sync::source(direction_)),
+                          not_certain(table.uncertain)));
+    }
+    stop_point("start-saved");
   }
 
   // As owner and drainer: a follower that is under way ends.
@@ -315,9 +347,9 @@ class Starter {
     for (const sync::RepairedTable& table : repaired) {
       changed("rows", sync::target(direction_),
               fmt::format("{}: {} rows brought from the {} database after its failover, {} rows "
-                          "saved in crossover.saved_row",
+                          "saved in crossover.saved_row{}",
                           table.table.text(), table.brought, sync::name(sync::source(direction_)),
-                          table.saved));
+                          table.saved, not_certain(table.uncertain)));
     }
     changed("position", sync::target(direction_), "moved to the new timeline");
   }
@@ -338,6 +370,8 @@ class Starter {
         break;
       }
     }
+    drain.mark_carried();
+    stop_point("start-marked");
   }
 
   void finish(const cli::Plan& plan) {

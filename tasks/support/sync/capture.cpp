@@ -187,9 +187,8 @@ bool drop_state(Session& session) {
   Transaction transaction(session);
   session.batch(
       "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
-      "crossover.copy_piece, crossover.kept_row, crossover.saved_row, crossover.synced_table, "
-      "crossover.synced_schema, "
-      "crossover.migration");
+      "crossover.copy_piece, crossover.kept_row, crossover.saved_row, crossover.carried_mark, "
+      "crossover.synced_table, crossover.synced_schema, crossover.migration");
   try {
     session.batch("DROP SCHEMA crossover");
   } catch (const Error& error) {

@@ -10,6 +10,7 @@
 #include "base/retry.h"
 #include "base/stop_point.h"
 #include "postgres/sqlstate.h"
+#include "sync/carried_mark.h"
 #include "sync/change_reader.h"
 #include "sync/change_writer.h"
 #include "sync/fingerprint.h"
@@ -187,6 +188,19 @@ class Drain::Impl {
     return covered.empty() ? 0 : reader_.purge(covered, {{}, copy_snapshots(writer_.session())});
   }
 
+  bool mark_carried() {
+    rollback();
+    try {
+      return write_carried_mark(flusher_, writer_.session(), direction_);
+    } catch (const Error& error) {
+      if (error.sqlstate() != postgres::sqlstate::disk_full) {
+        throw;
+      }
+      log_.debug("no room to write down how far the target has followed");
+      return false;
+    }
+  }
+
   void rollback() noexcept {
     reader_.abandon();
     writer_.rollback();
@@ -332,6 +346,8 @@ DrainReport Drain::finish(const std::function<void(std::string_view)>& phase,
 }
 
 std::uint64_t Drain::lag() { return impl_->lag(); }
+
+bool Drain::mark_carried() { return impl_->mark_carried(); }
 
 std::uint64_t Drain::purge(Duration retention, const Clock& clock) {
   return impl_->purge(retention, clock);

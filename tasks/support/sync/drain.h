@@ -81,6 +81,11 @@ class Drain {
   /// without its last commits goes on from its older position, which needs them again.
   std::uint64_t purge(Duration retention, const Clock& clock);
 
+  /// Writes into the source how far the target has followed it, as carried_mark.h says. For now and
+  /// then, while no drain is open, and before a purge: an entry that is gone must not be taken for
+  /// one that was lost. Returns false where there was no room, or nothing to say yet.
+  bool mark_carried();
+
   /// The source session's open snapshot of the last `run` when `keep_snapshot` was set: for
   /// comparing both sides at one point while writes go on. Ends with the next run.
   DrainReport run_keeping_snapshot();

@@ -142,10 +142,13 @@ void open_gate(Session& session, const std::vector<SyncedTable>& tables, std::st
   switch_gate(session, tables, owner, lock_timeout, "DISABLE");
 }
 
+// The other database, which becomes the target, was written by the service since the mark.
+constexpr const char* forget_mark_sql = "DELETE FROM crossover.carried_mark;\n";
+
 void open_gate_in_transaction(Session& session, const std::vector<SyncedTable>& tables,
                               std::string_view owner, Duration lock_timeout) {
-  run_gate_sql(session,
-               lock_sql(tables, owner, lock_timeout) + switch_triggers_sql(tables, "DISABLE"));
+  run_gate_sql(session, lock_sql(tables, owner, lock_timeout) + forget_mark_sql +
+                            switch_triggers_sql(tables, "DISABLE"));
 }
 
 // The size itself is of no use, but a server opens each relation to look for it, and keeps what it

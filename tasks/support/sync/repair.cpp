@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "base/error.h"
 #include "base/stop_point.h"
 #include "sync/copy_through.h"
 #include "sync/fingerprint.h"
 #include "sync/gate.h"
+#include "sync/lost_rows.h"
 #include "sync/position.h"
 #include "sync/row_difference.h"
 #include "sync/state.h"
@@ -51,6 +50,9 @@ class Repair {
     const SourceState now = read_source_state(source_, tables_);
     before.timeline = now.timeline;
     require_same_source(source_, target_, direction_, tables_, before, now);
+    facts_ = {.mark = read_carried_mark(source_, target_, direction_),
+              .carried = before.snapshot,
+              .logged = true};
     std::vector<RepairedTable> repaired;
     for (const SyncedTable& table : tables_) {
       context_.stop.throw_if_requested();
@@ -76,24 +78,16 @@ class Repair {
     const RowsByKey rows =
         differing_rows(source_, target_, table, direction_, all_buckets, context_.stop);
     if (rows.empty()) {
-      return {table.table, 0, 0};
+      return {.table = table.table};
     }
     return table.keyless() ? replace_all(table, rows) : replace_keys(table, rows);
   }
 
   RepairedTable replace_keys(const SyncedTable& table, const RowsByKey& rows) {
-    target_.batch(create_key_table_sql(table));
-    {
-      postgres::CopyIn keys = target_.copy_in(copy_key_table_sql(table));
-      for (const auto& [key, sides] : rows) {
-        keys.write(key + "\n");
-      }
-      keys.finish();
-    }
-    RepairedTable result{table.table, 0, 0};
-    result.saved = target_.query(save_by_key_table_sql(table)).affected();
-    target_.batch(delete_by_key_table_sql(table));
-    target_.batch(drop_key_table_sql(table));
+    LostRows lost(source_, target_, table, direction_, facts_, context_.stop);
+    lost.tell(rows);
+    const SavedRows given_way = lost.save_target_rows();
+    lost.delete_told();
     postgres::CopyIn in = target_.copy_in(copy_in_sql(table));
     visit_rows(source_, table, direction_ == Direction::reverse, context_.stop,
                [&](std::string_view key, std::string_view row) {
@@ -101,37 +95,24 @@ class Repair {
                    in.write(row.substr(key.size() + 1));
                  }
                });
-    result.brought = in.finish();
-    return result;
+    const std::uint64_t brought = in.finish();
+    const SavedRows deleted = lost.save_deleted_rows();
+    lost.forget();
+    return {table.table, brought, given_way.all + deleted.all, given_way.uncertain};
   }
 
   // Equal rows can't be told apart, so all go and come again.
   RepairedTable replace_all(const SyncedTable& table, const RowsByKey& rows) {
-    RepairedTable result{table.table, 0, 0};
-    result.saved = save_surplus(table, rows);
-    target_.batch(delete_carried_sql(table));
-    result.brought = copy_through(source_, copy_all_rows_sql(table), target_, copy_in_sql(table));
-    return result;
-  }
-
-  // By a session beside that of the transaction, which has not changed the table yet, so that each
-  // row can be kept as it comes.
-  std::uint64_t save_surplus(const SyncedTable& table, const RowsByKey& rows) {
-    Session reading = databases_.at(sync::target(direction_)).open("repair");
+    Session beside = databases_.at(sync::target(direction_)).open("repair");
     // Whoever waits for our transaction's lock on the table would wait for us to end, and we here
     // for him: a deadlock that no server sees.
-    reading.batch("SET lock_timeout = '2s'");
-    std::map<std::string, std::uint64_t, std::less<>> kept;
-    std::uint64_t saved = 0;
-    visit_rows(reading, table, direction_ == Direction::forward, context_.stop,
-               [&](std::string_view key, std::string_view row) {
-                 const auto found = rows.find(key);
-                 if (found != rows.end() && kept[found->first]++ >= found->second.source.rows()) {
-                   target_.query(save_row_sql(table), {std::string(row.substr(0, row.size() - 1))});
-                   ++saved;
-                 }
-               });
-    return saved;
+    beside.batch("SET lock_timeout = '2s'");
+    const SavedRows saved = LostRows(source_, target_, table, direction_, facts_, context_.stop)
+                                .save_keyless(rows, beside);
+    target_.batch(delete_carried_sql(table));
+    const std::uint64_t brought =
+        copy_through(source_, copy_all_rows_sql(table), target_, copy_in_sql(table));
+    return {table.table, brought, saved.all, saved.uncertain};
   }
 
   const Databases& databases_;
@@ -141,6 +122,7 @@ class Repair {
   const CopyContext& context_;
   Session source_;
   Session target_;
+  FailoverFacts facts_;
 };
 
 }  // namespace
@@ -149,6 +131,51 @@ bool has_failed_over(Session& source, Session& target, Direction direction) {
   const Rows position = target.query("SELECT timeline FROM crossover.position WHERE direction = $1",
                                      {std::string(name(direction))});
   return !position.empty() && position.text(0, 0) != source.query(source_state_sql()).text(0, 2);
+}
+
+bool is_another_source(Session& source, Session& target, Direction direction) {
+  const Rows position = target.query(
+      "SELECT system_identifier, timeline FROM crossover.position WHERE direction = $1",
+      {std::string(name(direction))});
+  if (position.empty()) {
+    return false;
+  }
+  const SourceState now = source_state(source.query(source_state_sql()));
+  return position.text(0, 0) != now.system_identifier || position.text(0, 1) != now.timeline;
+}
+
+std::vector<RepairedTable> save_lost_rows(Session& source, Session& target,
+                                          const Database& target_database, Direction direction,
+                                          const std::vector<SyncedTable>& tables,
+                                          const StopRequest& stop) {
+  const FailoverFacts facts = {.mark = read_carried_mark(source, target, direction)};
+  Session beside = target_database.open("repair");
+  Transaction reading(source, postgres::one_snapshot);
+  std::vector<RepairedTable> saved;
+  for (const SyncedTable& table : tables) {
+    stop.throw_if_requested();
+    with_context(fmt::format("table {}", table.table.text()), [&] {
+      const RowsByKey rows =
+          differing_rows(source, target, table, direction, all_buckets, stop, Differing::of_target);
+      if (rows.empty()) {
+        return;
+      }
+      LostRows lost(source, target, table, direction, facts, stop);
+      SavedRows here;
+      if (table.keyless()) {
+        here = lost.save_keyless(rows, beside);
+      } else {
+        lost.tell(rows);
+        here = lost.save_target_rows();
+        lost.forget();
+      }
+      if (here.all > 0) {
+        saved.push_back({table.table, 0, here.all, here.uncertain});
+      }
+    });
+  }
+  reading.commit();
+  return saved;
 }
 
 std::vector<RepairedTable> repair_after_failover(const Databases& databases, Direction direction,

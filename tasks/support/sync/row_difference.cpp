@@ -37,12 +37,17 @@ std::vector<RowDigest> digest_buckets(Session& session, const SyncedTable& table
   return buckets;
 }
 
-// Adds the rows of those buckets to one side of `rows`.
+// Adds the rows of those buckets to one side of `rows`; `known`: those of keys that are there.
 void read_buckets(Session& session, const SyncedTable& table, bool carried,
-                  const std::set<std::size_t>& wanted, const StopRequest& stop,
+                  const std::set<std::size_t>& wanted, bool known, const StopRequest& stop,
                   RowDigest KeyRows::*side, RowsByKey& rows) {
   visit_rows(session, table, carried, stop, [&](std::string_view key, std::string_view row) {
-    if (wanted.contains(bucket_of(key))) {
+    if (!wanted.contains(bucket_of(key))) {
+      return;
+    }
+    if (const auto found = rows.find(key); found != rows.end()) {
+      (found->second.*side).add(row);
+    } else if (!known) {
       (rows[std::string(key)].*side).add(row);
     }
   });
@@ -68,13 +73,15 @@ void visit_rows(Session& session, const SyncedTable& table, bool carried, const 
 }
 
 RowsByKey differing_rows(Session& source, Session& target, const SyncedTable& table,
-                         Direction direction, std::size_t most_buckets, const StopRequest& stop) {
+                         Direction direction, std::size_t most_buckets, const StopRequest& stop,
+                         Differing which) {
   const bool source_is_new = direction == Direction::reverse;
   const auto left = digest_buckets(source, table, source_is_new, stop);
   const auto right = digest_buckets(target, table, !source_is_new, stop);
   std::set<std::size_t> wanted;
+  const bool any = which == Differing::all;
   for (std::size_t i = 0; i < bucket_count && wanted.size() < most_buckets; ++i) {
-    if (left[i] != right[i]) {
+    if (left[i] != right[i] && (any || right[i].rows() > 0)) {
       wanted.insert(i);
     }
   }
@@ -82,8 +89,9 @@ RowsByKey differing_rows(Session& source, Session& target, const SyncedTable& ta
   if (wanted.empty()) {
     return rows;
   }
-  read_buckets(source, table, source_is_new, wanted, stop, &KeyRows::source, rows);
-  read_buckets(target, table, !source_is_new, wanted, stop, &KeyRows::target, rows);
+  read_buckets(target, table, !source_is_new, wanted, false, stop, &KeyRows::target, rows);
+  read_buckets(source, table, source_is_new, wanted, which == Differing::of_target, stop,
+               &KeyRows::source, rows);
   std::erase_if(rows, [](const auto& entry) { return entry.second.source == entry.second.target; });
   return rows;
 }

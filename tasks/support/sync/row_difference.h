@@ -31,6 +31,12 @@ void visit_rows(postgres::Session& session, const SyncedTable& table, bool carri
                 const StopRequest& stop,
                 const std::function<void(std::string_view, std::string_view)>& visit);
 
+/// Which keys are asked for.
+enum class Differing {
+  all,
+  of_target,  ///< those of which the target has a row
+};
+
 /// The keys whose rows differ. Both sessions must be in snapshots of the same point. Each side is
 /// read as one stream into the digests of 131,072 buckets by key; only the keys of buckets that
 /// differ, at most `most_buckets`, are read again and kept: memory grows with the number of keys
@@ -38,7 +44,7 @@ void visit_rows(postgres::Session& session, const SyncedTable& table, bool carri
 /// the copy are left out.
 RowsByKey differing_rows(postgres::Session& source, postgres::Session& target,
                          const SyncedTable& table, Direction direction, std::size_t most_buckets,
-                         const StopRequest& stop);
+                         const StopRequest& stop, Differing which = Differing::all);
 
 /// "only in source", "only in target" or "different".
 std::string_view kind(const KeyRows& rows);

@@ -75,7 +75,14 @@ CREATE TABLE IF NOT EXISTS crossover.saved_row (
   id bigserial PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   table_id integer NOT NULL,
+  operation text NOT NULL CHECK (operation IN ('insert', 'update', 'delete')),
+  certain boolean NOT NULL,
   content json NOT NULL);
+CREATE TABLE IF NOT EXISTS crossover.carried_mark (
+  direction text PRIMARY KEY CHECK (direction IN ('forward', 'reverse')),
+  source_snapshot txid_snapshot NOT NULL,
+  target_snapshot txid_snapshot NOT NULL,
+  origin text NOT NULL);
 CREATE TABLE IF NOT EXISTS crossover.position (
   direction text PRIMARY KEY CHECK (direction IN ('forward', 'reverse')),
   snapshot txid_snapshot NOT NULL,
@@ -419,13 +426,15 @@ bool has_done(Session& session, std::string_view task, std::string_view verb) {
 
 std::vector<SavedRow> read_saved_rows(Session& session) {
   const Rows rows = session.query(
-      "SELECT to_json(r.at)#>>'{}', t.schema_name || '.' || t.table_name, r.content "
+      "SELECT to_json(r.at)#>>'{}', t.schema_name || '.' || t.table_name, r.operation, r.certain, "
+      "r.content "
       "FROM crossover.saved_row r JOIN crossover.synced_table t ON t.id = r.table_id "
       "ORDER BY r.id");
   std::vector<SavedRow> saved;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    saved.push_back(
-        {std::string(rows.text(i, 0)), std::string(rows.text(i, 1)), std::string(rows.text(i, 2))});
+    saved.push_back({std::string(rows.text(i, 0)), std::string(rows.text(i, 1)),
+                     std::string(rows.text(i, 2)), rows.boolean(i, 3),
+                     std::string(rows.text(i, 4))});
   }
   return saved;
 }

@@ -114,11 +114,16 @@ std::vector<Evidence> read_evidence(postgres::Session& session);
 /// Whether a run of that verb has been done.
 bool has_done(postgres::Session& session, std::string_view task, std::string_view verb);
 
-/// A row that gave way to the live side's after a failover: what only this database still had.
+/// What a failover of the live side has lost (lost_rows.h), kept where it was still known.
 struct SavedRow {
-  std::string at;       ///< RFC 3339
-  std::string table;    ///< public.role
-  std::string content;  ///< JSON text: the row, or of a keyless table its line of COPY
+  std::string at;         ///< RFC 3339
+  std::string table;      ///< public.role
+  std::string operation;  ///< insert, update or delete
+  /// Whether it is lost for certain: the live side has not written the row since, so far as known.
+  bool certain = true;
+  /// JSON text: the row as the lost write left it, of a delete as it is there again; of a keyless
+  /// table its line of COPY.
+  std::string content;
 };
 std::vector<SavedRow> read_saved_rows(postgres::Session& session);
 

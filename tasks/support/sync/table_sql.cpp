@@ -231,17 +231,4 @@ std::string drop_key_table_sql(const SyncedTable& table) {
   return fmt::format("DROP TABLE {}", key_table(table));
 }
 
-std::string save_by_key_table_sql(const SyncedTable& table) {
-  return fmt::format(
-      "INSERT INTO crossover.saved_row (table_id, content) SELECT {}, to_json(t.*) "
-      "FROM {} AS t JOIN {} AS u ON {}",
-      table.id, table.only(), key_table(table), key_match_sql(table, "u.k{0}"));
-}
-
-std::string save_row_sql(const SyncedTable& table) {
-  return fmt::format(
-      "INSERT INTO crossover.saved_row (table_id, content) VALUES ({}, to_json($1::text))",
-      table.id);
-}
-
 }  // namespace crossover::sync

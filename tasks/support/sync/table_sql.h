@@ -75,8 +75,5 @@ std::string delete_by_key_table_sql(const SyncedTable& table);
 /// Target. The rows of those keys, for COPY, for comparing.
 std::string copy_by_key_table_sql(const SyncedTable& table);
 std::string drop_key_table_sql(const SyncedTable& table);
-/// Target. Keeps the rows of those keys in crossover.saved_row; $1 a row as COPY writes it.
-std::string save_by_key_table_sql(const SyncedTable& table);
-std::string save_row_sql(const SyncedTable& table);
 
 }  // namespace crossover::sync

@@ -226,11 +226,14 @@ class Journey {
       writers_.park();
     }
     expect_refused("a drain after a failover", "it has failed over (timeline ");
-    expect_saved(rows_only_behind(site_, live, migration_.tables()),
+    expect_saved(sum(rows_only_behind(site_, live, migration_.tables()),
+                     rows_brought_back(site_, live, migration_.tables())),
                  [&] { migration_.follow_failover(); });
   }
 
-  /// Exactly the rows of the side behind its gate that give way are kept there, and no others.
+  /// Exactly the rows of the side behind its gate that give way are kept there, with those that it
+  /// did not have any more and that were not written since. No marks are made here, so whatever was
+  /// written since may be a loss too.
   void expect_saved(const RowCounts& rows, const std::function<void()>& body) {
     const Side behind = sync::other(migration_.live());
     const RowCounts before = saved_rows(site_, behind);

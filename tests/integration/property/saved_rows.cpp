@@ -7,6 +7,7 @@
 #include <set>
 
 #include "postgres/quote.h"
+#include "sync/trigger_sql.h"
 
 namespace crossover::test::property {
 
@@ -15,13 +16,15 @@ using sync::Side;
 
 namespace {
 
-std::multiset<std::string> rows_of(postgres::Session& session, const sync::SyncedTable& table) {
-  std::string columns;
-  for (const std::string& column : table.columns) {
-    columns += (columns.empty() ? "" : ", ") + postgres::quote_identifier(column);
+std::multiset<std::string> texts_of(postgres::Session& session, const sync::SyncedTable& table,
+                                    const std::vector<std::string>& columns,
+                                    const std::string& condition) {
+  std::string list;
+  for (const std::string& column : columns) {
+    list += (list.empty() ? "t." : ", t.") + postgres::quote_identifier(column);
   }
-  const Rows rows =
-      session.query(fmt::format("SELECT ROW({})::text FROM {}", columns, table.only()));
+  const Rows rows = session.query(
+      fmt::format("SELECT ROW({})::text FROM {} AS t {}", list, table.only(), condition));
   std::multiset<std::string> found;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     found.emplace(rows.text(i, 0));
@@ -29,7 +32,45 @@ std::multiset<std::string> rows_of(postgres::Session& session, const sync::Synce
   return found;
 }
 
+std::multiset<std::string> rows_of(postgres::Session& session, const sync::SyncedTable& table) {
+  return texts_of(session, table, table.columns, "");
+}
+
+// WHERE for the rows `t` whose key nobody has logged.
+std::string unlogged(const sync::SyncedTable& table) {
+  std::string match = "l.whole";
+  for (std::size_t i = 0; i < table.key.size(); ++i) {
+    match += fmt::format("{}l.k{} {} t.{}", i == 0 ? " OR (" : " AND ", i + 1,
+                         table.key_types[i].equals, postgres::quote_identifier(table.key[i]));
+  }
+  return fmt::format("WHERE NOT EXISTS (SELECT FROM {} AS l WHERE {}{})", sync::log_name(table),
+                     match, table.keyless() ? "" : ")");
+}
+
 }  // namespace
+
+RowCounts sum(RowCounts one, const RowCounts& other) {
+  for (const auto& [table, count] : other) {
+    one[table] += count;
+  }
+  return one;
+}
+
+RowCounts rows_brought_back(Site& site, Side live, const std::vector<sync::SyncedTable>& tables) {
+  RowCounts counts;
+  for (const sync::SyncedTable& table : tables) {
+    const auto& columns = table.keyless() ? table.columns : table.key;
+    const auto here = texts_of(site.look(live), table, columns, unlogged(table));
+    const auto there = texts_of(site.look(sync::other(live)), table, columns, "");
+    std::vector<std::string> only;
+    std::set_difference(here.begin(), here.end(), there.begin(), there.end(),
+                        std::back_inserter(only));
+    if (!only.empty()) {
+      counts[table.id] = static_cast<std::int64_t>(only.size());
+    }
+  }
+  return counts;
+}
 
 RowCounts rows_only_behind(Site& site, Side live, const std::vector<sync::SyncedTable>& tables) {
   RowCounts counts;

@@ -61,8 +61,15 @@ class Switch {
     require_copied(target_, options_.to);
     prepare(state.apply_token);
     move();
-    clear();
     report_.changed = true;
+    try {
+      clear();
+    } catch (Error& error) {
+      error.add_context(
+          fmt::format("the service was moved to the {} database", sync::name(options_.to)));
+      error.set_hint("run this step again; see `route-switch status` for where the service is now");
+      throw;
+    }
     return report_;
   }
 

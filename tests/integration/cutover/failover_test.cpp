@@ -154,6 +154,31 @@ TEST_CASE("only what was acknowledged after the switch is lost with a replica th
   test.check_all_there(Side::old_side);
 }
 
+TEST_CASE("a new side that is lost while its replicas are waited for is left to the guards") {
+  Failover test;
+  FarStandby standby(test.server(Side::new_side));
+  const Process guard(guard_of(test.service, 0), {});
+  standby.network.stall();
+  process::Outcome outcome;
+  std::thread task([&] { outcome = test.site.start({"switch"}); });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  Side live = Side::old_side;
+  while ((!serving(test.service, live) || live == Side::old_side) &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  test.writers.stop();
+  standby.server->stop(PostgresServer::Stop::immediate);
+  test.server(Side::new_side).give_way_to(*standby.server);
+  task.join();
+  CHECK(outcome.exit_code == 1);
+  const json result = json::parse(outcome.out);
+  CHECK(result["error"]["context"][0] == "the service was moved to the new database");
+  CHECK(result["error"]["hint"] ==
+        "run this step again; see `route-switch status` for where the service is now");
+  test.check_serving(Side::old_side);
+}
+
 TEST_CASE("a replica that has caught up ends the switch at its next run") {
   Failover test;
   FarStandby standby(test.server(Side::new_side));

@@ -8,6 +8,7 @@
 #include "base/stop_point.h"
 #include "data-sync/log_limit.h"
 #include "data-sync/metrics.h"
+#include "data-sync/recorded_schema.h"
 #include "data-sync/start.h"
 #include "http/page_server.h"
 #include "postgres/sqlstate.h"
@@ -158,6 +159,7 @@ void follow(Run& run) {
     if (error.kind() != ErrorKind::locked) {
       require_log_below_limit(run, direction, "follow");
     }
+    explain_by_schema(run, direction, error);
     throw;
   }
 }

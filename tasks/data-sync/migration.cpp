@@ -88,7 +88,9 @@ std::string Run::history_table() const {
 
 void Run::record(const std::vector<sync::Side>& sides, std::string_view outcome,
                  const std::string& detail) const {
-  const nlohmann::json text = {{"error", detail}, {"end", rfc3339(context_.clock().wall())}};
+  nlohmann::json text = notes_;
+  text["error"] = detail;
+  text["end"] = rfc3339(context_.clock().wall());
   const sync::Evidence entry{context_.task(), context_.verb(), context_.actor(),
                              std::string(outcome), context_.result().plan_sha256(), started_at_,
                              // A server's message may quote bytes that are no UTF-8.

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/task.h"
@@ -56,6 +58,8 @@ class Run {
   /// The same without Lease and locks: for what helps a run that holds them.
   void beside(const std::vector<sync::Side>& sides, const std::function<cli::Plan()>& make_plan,
               const std::function<void(const cli::Plan&)>& body);
+  /// Something that whoever reads the evidence of this run has to know: `detail` has it as `name`.
+  void note(const std::string& name, nlohmann::json value) { notes_[name] = std::move(value); }
   /// An entry of this run in the evidence of those databases that know the migration. `changing`
   /// makes it itself, but for a run that has changed nothing.
   void record(const std::vector<sync::Side>& sides, std::string_view outcome,
@@ -68,6 +72,7 @@ class Run {
   mutable std::unique_ptr<kube::Client> client_;
   std::unique_ptr<sync::ConfiguredDatabases> databases_;
   std::string started_at_;
+  nlohmann::json notes_ = nlohmann::json::object();
 };
 
 }  // namespace crossover::data_sync

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -153,7 +154,8 @@ void report_findings(const Run& run, const Findings& findings) {
   }
 }
 
-void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direction direction) {
+AcceptedRowsByTable require_no_seed_conflicts(const Run& run, const Survey& survey,
+                                              sync::Direction direction) {
   postgres::Session source = run.at(sync::source(direction)).open("seeds");
   postgres::Session target = run.at(sync::target(direction)).open("seeds");
   const sync::Catalogue& catalogue =
@@ -161,14 +163,18 @@ void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direc
   cli::Table table{.title = "Rows of the target in the way",
                    .columns = {"table", "natural key", "source", "target", "why"},
                    .rows = {}};
+  AcceptedRowsByTable accepted;
   std::uint64_t refused = 0;
   std::string first;
   for (const sync::SyncedTable& synced : survey.tables) {
     const config::TablePolicy policy = run.config().sync.policy_of(synced.table.text());
     const auto key = sync::natural_key_of(catalogue.tables.at(synced.table), policy.key);
     const bool only_drift = synced.policy == sync::Policy::merge || policy.accept_target_only;
-    const sync::SeedConflicts found =
+    sync::SeedConflicts found =
         sync::find_seed_conflicts(source, target, synced, key, only_drift, run.context().stop());
+    if (found.accepted > 0 && synced.policy != sync::Policy::merge) {
+      accepted[synced.table.text()] = {found.accepted, std::move(found.accepted_keys)};
+    }
     if (found.count > 0) {
       list_conflicts(synced, found, table);
       first = refused == 0 ? first_conflict(synced, found.shown.front()) : first;
@@ -176,7 +182,7 @@ void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direc
     refused += found.count;
   }
   if (refused == 0) {
-    return;
+    return accepted;
   }
   run.context().result().add_table(std::move(table));
   throw Error(ErrorKind::conflict,
@@ -184,6 +190,22 @@ void require_no_seed_conflicts(const Run& run, const Survey& survey, sync::Direc
                           refused > 1 ? fmt::format(" (and {} more)", refused - 1) : ""),
               "mend the seeds, or set the table's policy to merge, or acceptTargetOnly: true, in "
               "sync.tables");
+}
+
+void note_accepted(Run& run, const std::vector<sync::SyncedTable>& tables,
+                   const AcceptedRowsByTable& accepted) {
+  nlohmann::json noted = nlohmann::json::object();
+  for (const sync::SyncedTable& table : tables) {
+    const std::string name = table.table.text();
+    if (run.config().sync.policy_of(name).accept_target_only) {
+      const auto found = accepted.find(name);
+      const AcceptedRows rows = found == accepted.end() ? AcceptedRows() : found->second;
+      noted[name] = {{"rows", rows.rows}, {"keys", rows.keys}};
+    }
+  }
+  if (!noted.empty()) {
+    run.note("accepted_target_only", std::move(noted));
+  }
 }
 
 void preflight(const Run& run) {

@@ -114,7 +114,7 @@ void remove_all(const Run& run, Side side, bool open_gate) {
     return;
   }
   sync::remove_gate(session, tables, run.install_context());
-  sync::drop_state(session);
+  sync::drop_state(session, run.config().sync.lock_budget);
   changed(run, side, "everything");
 }
 

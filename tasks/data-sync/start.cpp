@@ -10,6 +10,7 @@
 #include "data-sync/log_limit.h"
 #include "data-sync/plan.h"
 #include "data-sync/preflight.h"
+#include "data-sync/recorded_schema.h"
 #include "postgres/server_identity.h"
 #include "sync/clients.h"
 #include "sync/copy.h"
@@ -51,9 +52,12 @@ class Starter {
       recorded_ = survey_.tables;
     }
     if (direction_ == Direction::forward && (fresh || !begun())) {
-      require_no_seed_conflicts(run_, survey_, direction_);
+      accepted_ = require_no_seed_conflicts(run_, survey_, direction_);
     }
     require_same_tables();
+    if (copies_) {
+      note_accepted(run_, recorded_, accepted_);
+    }
     return plan_start({.migration = run_.config().name,
                        .direction = direction_,
                        .old_system = survey_.old_system,
@@ -76,6 +80,7 @@ class Starter {
                   "unable to start: the service has moved since this was planned",
                   "run the same command again");
     }
+    require_planned_schema(run_, recorded_);
     install_state();
     if (direction_ == Direction::forward) {
       install_gates();
@@ -198,6 +203,7 @@ class Starter {
     const Side side = sync::source(direction_);
     postgres::Session source = run_.at(side).open("start");
     postgres::Session target = run_.at(sync::target(direction_)).open("start");
+    require_recorded_schema(run_, source, direction_, recorded_);
     const int installed =
         sync::install_capture(source, recorded_, apply_token_, run_.install_context());
     if (installed > 0) {
@@ -214,6 +220,7 @@ class Starter {
       save_lost_rows(source, target);
     }
     sync::start_position(source, target, direction_, recorded_);
+    require_recorded_schema(run_, source, direction_, recorded_);
     target.query(fmt::format("UPDATE crossover.synced_table SET copied = {}, start_snapshot = NULL",
                              !copies_));
     transaction.commit();
@@ -336,12 +343,17 @@ class Starter {
     postgres::Transaction transaction(target);
     sync::require_owner(target, owner_);
     sync::start_position(source, target, direction_, recorded_);
+    require_recorded_schema(run_, source, direction_, recorded_);
     transaction.commit();
     stop_point("start-moved");
     changed("position", sync::target(direction_), "moved to the new timeline");
   }
 
   void repair() {
+    {
+      postgres::Session source = run_.at(sync::source(direction_)).open("start");
+      require_recorded_schema(run_, source, direction_, recorded_);
+    }
     const auto repaired = sync::repair_after_failover(run_.databases(), direction_, recorded_,
                                                       apply_token_, owner_, surroundings());
     for (const sync::RepairedTable& table : repaired) {
@@ -398,6 +410,7 @@ class Starter {
   Direction direction_;
   bool copies_ = true;
   Survey survey_;
+  AcceptedRowsByTable accepted_;
   std::vector<sync::SyncedTable> recorded_;
   Secret apply_token_;
   std::string owner_;

@@ -179,24 +179,38 @@ int remove_gate(Session& session, const std::vector<SyncedTable>& tables,
   return changed;
 }
 
-bool drop_state(Session& session) {
+bool drop_state(Session& session, Duration patience) {
   const Rows there = session.query("SELECT to_regnamespace('crossover') IS NOT NULL");
   if (!there.boolean(0, 0)) {
     return false;
   }
   Transaction transaction(session);
-  session.batch(
-      "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
-      "crossover.copy_piece, crossover.kept_row, crossover.saved_row, crossover.carried_mark, "
-      "crossover.synced_table, crossover.synced_schema, crossover.migration");
+  const auto refused = [](ErrorKind kind, const Error& error, std::string_view hint) {
+    return Error(kind, fmt::format("unable to drop schema 'crossover': {}", error.message()),
+                 std::string(hint))
+        .set_sqlstate(error.sqlstate());
+  };
+  try {
+    session.batch(fmt::format(
+        "SET LOCAL lock_timeout = {};"
+        "DROP TABLE IF EXISTS crossover.evidence, crossover.verification, crossover.position, "
+        "crossover.copy_piece, crossover.kept_row, crossover.saved_row, crossover.carried_mark, "
+        "crossover.synced_table, crossover.synced_schema, crossover.migration",
+        std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
+  } catch (const Error& error) {
+    if (!postgres::is_lock_conflict(error)) {
+      throw;
+    }
+    throw refused(ErrorKind::timeout, error,
+                  "somebody reads it, as a pg_dump does: wait for its end, then run the same "
+                  "command again");
+  }
   try {
     session.batch("DROP SCHEMA crossover");
   } catch (const Error& error) {
-    throw Error(ErrorKind::precondition,
-                fmt::format("unable to drop schema 'crossover': {}", error.message()),
-                "something that Crossover did not make stands in that schema: move it away, then "
-                "run `data-sync remove` again")
-        .set_sqlstate(error.sqlstate());
+    throw refused(ErrorKind::precondition, error,
+                  "something that Crossover did not make stands in that schema: move it away, then "
+                  "run `data-sync remove` again");
   }
   transaction.commit();
   stop_point("state-dropped");

@@ -60,8 +60,9 @@ int remove_gate(postgres::Session& session, const std::vector<SyncedTable>& tabl
                 const InstallContext& context);
 
 /// Drops schema crossover piece by piece, never by CASCADE: something that is not ours in it is an
-/// Error{precondition}. Nothing when it is not there. Returns whether it was.
-bool drop_state(postgres::Session& session);
+/// Error{precondition}, and somebody who reads it for longer than `patience` Error{timeout}.
+/// Nothing when it is not there. Returns whether it was.
+bool drop_state(postgres::Session& session, Duration patience = std::chrono::seconds(60));
 
 /// Bytes that the logs of all tables take.
 std::int64_t log_bytes(postgres::Session& session, const std::vector<SyncedTable>& tables);

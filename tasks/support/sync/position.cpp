@@ -182,4 +182,11 @@ void require_same_source(Session& source, Session& target, Direction direction,
           : "rolling back has ended with this change: run `data-sync finish`");
 }
 
+bool schema_has_changed(Session& source, Session& target, Direction direction,
+                        const std::vector<SyncedTable>& tables) {
+  const Rows known = target.query("SELECT fingerprint FROM crossover.position WHERE direction = $1",
+                                  {std::string(name(direction))});
+  return !known.empty() && known.text(0, 0) != source.query(fingerprint_sql(tables)).text(0, 0);
+}
+
 }  // namespace crossover::sync

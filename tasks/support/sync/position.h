@@ -72,4 +72,8 @@ void require_same_source(postgres::Session& source, postgres::Session& target, D
                          const std::vector<SyncedTable>& tables, const SourceState& before,
                          const SourceState& now);
 
+/// Whether the schema of the source is not what the target's position knows of it.
+bool schema_has_changed(postgres::Session& source, postgres::Session& target, Direction direction,
+                        const std::vector<SyncedTable>& tables);
+
 }  // namespace crossover::sync

@@ -21,6 +21,7 @@ using postgres::Session;
 constexpr std::size_t most_named = 10000;
 constexpr std::size_t most_held = 1000;
 constexpr std::size_t most_shown = 20;
+constexpr std::size_t most_accepted_shown = 100;
 constexpr int longest_value = 200;
 
 std::string text_list(const std::vector<std::string>& columns) {
@@ -157,6 +158,9 @@ class Comparison {
 
   void add(bool drift, const std::string& other) {
     if (only_drift_ && !drift) {
+      if (found_.accepted++ < most_accepted_shown) {
+        found_.accepted_keys.push_back(target_.shown_natural());
+      }
       return;
     }
     ++found_.count;
@@ -199,9 +203,6 @@ std::vector<std::string> natural_key_of(const Table& table,
 SeedConflicts find_seed_conflicts(Session& source, Session& target, const SyncedTable& table,
                                   const std::vector<std::string>& natural_key, bool only_drift,
                                   const StopRequest& stop) {
-  if (table.keyless() && only_drift) {
-    return {};
-  }
   const Naming naming{table, table.keyless() ? table.columns : natural_key};
   postgres::Transaction reading_target(target, postgres::one_snapshot);
   std::string condition;

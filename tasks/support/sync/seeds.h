@@ -28,12 +28,14 @@ struct SeedConflict {
 struct SeedConflicts {
   std::uint64_t count = 0;
   std::vector<SeedConflict> shown;  ///< at most 20, in the order of the natural key as text
+  std::uint64_t accepted = 0;       ///< rows that only the target has, where these are no conflict
+  std::vector<std::string> accepted_keys;  ///< natural keys of the first 100
 };
 
 /// Compares the rows that the target holds (Flyway's seeds) with the source's by natural key:
 /// `natural_key`, or the table's first unique constraint besides its identity, or the identity
 /// itself. Of a keyless table those conflict that the target has more often than the source.
-/// `only_drift`: rows that only the target has are no conflict.
+/// `only_drift`: rows that only the target has are no conflict, but `accepted`.
 ///
 /// Costs a query of the target where that is empty, and a scan of the source where it holds few
 /// rows; else both servers sort digests of their rows, which are then read side by side. Memory

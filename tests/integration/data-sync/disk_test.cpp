@@ -1,5 +1,6 @@
 // Disks that are full, on either side.
 #include "base/error.h"
+#include "fixtures/error_of.h"
 #include "fixtures/postgres/small_disk.h"
 #include "integration/data-sync/halted.h"
 
@@ -141,6 +142,32 @@ TEST_CASE("on a source's full disk the service gets back by abort what capture t
   CHECK(admin.query("SELECT to_regnamespace('crossover') IS NULL").boolean(0, 0));
   small.disk.free();
   empty_new_side(small.world);
+  Writers writers(small.world.old_server, 2);
+  small.place.run(0, {"start"});
+  carry_the_rest(small.place, writers);
+}
+
+TEST_CASE("capture that finds the disk full while it is installed goes as it came") {
+  OnSmallDisk small(Side::old_side);
+  postgres::Session admin = small.world.old_server.connect("app");
+  Halted step(small.place, {"start"}, "capture-installed#3");
+  small.disk.fill();
+  const auto clean_up = [&] {
+    postgres::Session writer = small.world.old_server.connect("app", "writer");
+    writer.batch("DELETE FROM public.event WHERE id <= 2000");
+  };
+  // On the third table it stands already, and its log has no room.
+  CHECK(error_of(clean_up).sqlstate() == "53100");
+  expect_full(small.place.result(1, step.go_on()), small.world.old_server);
+  SECTION("by abort, which needs no room") {
+    expect_full(small.place.run(1, {"start"}), small.world.old_server);
+    small.place.run(0, {"abort"});
+    clean_up();
+    CHECK(admin.query("SELECT to_regnamespace('crossover') IS NULL").boolean(0, 0));
+    small.disk.free();
+    empty_new_side(small.world);
+  }
+  SECTION("or stays when there is room again") { small.disk.free(); }
   Writers writers(small.world.old_server, 2);
   small.place.run(0, {"start"});
   carry_the_rest(small.place, writers);

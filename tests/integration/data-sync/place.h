@@ -117,7 +117,7 @@ inline void carry_the_rest(const Place& place, Writers& writers,
                            const std::vector<std::string>& more = {}) {
   writers.stop();
   CHECK(writers.failures() == 0);
-  CHECK(writers.last_failure().empty());
+  CHECK(writers.last_failure() == "");
   std::vector<std::string> follow = {"follow", "--until-caught-up"};
   follow.insert(follow.end(), more.begin(), more.end());
   place.run(0, follow);

@@ -207,7 +207,18 @@ TEST_CASE("who reads the log, as a pg_dump does, holds up its end and is named")
                        "from 127.0.0.1, idle in transaction, for [0-9] s\\)"));
   }
   installation.remove();
-  CHECK(world.old_db.open("check").query("SELECT to_regclass('crossover.log_1')").is_null(0, 0));
+  postgres::Session session = world.old_db.open("check");
+  CHECK(session.query("SELECT to_regclass('crossover.log_1')").is_null(0, 0));
+  {
+    const OpenTransaction obstacle(world, "SELECT FROM crossover.evidence");
+    const Error error = error_of([&] { drop_state(session, lock_timeout); });
+    CHECK(error.kind() == ErrorKind::timeout);
+    CHECK(error.message().ends_with("canceling statement due to lock timeout"));
+    CHECK(
+        error.hint() ==
+        "somebody reads it, as a pg_dump does: wait for its end, then run the same command again");
+  }
+  CHECK(drop_state(session));
   CHECK(seconds(application.longest()) <= seconds(longest_wait));
 }
 

@@ -14,20 +14,23 @@ namespace crossover::test {
 namespace {
 
 /// What the page says of one figure; -1 when it does not.
-double figure(const std::string& page, const std::string& name) {
+double figure(const std::string& page, const std::string& name,
+              const std::string& direction = "forward") {
   std::smatch found;
-  const std::regex line("\ncrossover_follow_" + name +
-                        R"(\{migration="test",direction="forward"\} ([0-9.]+)\n)");
+  const std::regex line("\ncrossover_follow_" + name + R"(\{migration="test",direction=")" +
+                        direction + R"("\} ([0-9.]+)\n)");
   return std::regex_search(page, found, line) ? std::stod(found[1]) : -1;
 }
 
 /// `data-sync follow` in the background, until this object goes.
 class Followed {
  public:
-  explicit Followed(const Place& place) : port_(free_port()) {
+  explicit Followed(const Place& place, const std::vector<std::string>& more = {})
+      : port_(free_port()) {
     process::Command command;
     command.argv = {CROSSOVER_DATA_SYNC, "follow", "--metrics-bind-address",
                     fmt::format("127.0.0.1:{}", port_)};
+    command.argv.insert(command.argv.end(), more.begin(), more.end());
     command.directory = place.directory.path();
     command.secret_environment = {{"TEST_PASSWORD", place.world.old_server.options().password}};
     child_ = process::spawn(command);
@@ -100,6 +103,26 @@ TEST_CASE("a follower tells a Prometheus server what it carries and what is left
   follower.page([&](const std::string& text) { return figure(text, "drains_total") > drains + 2; });
   CHECK(follower.end() == 0);
   carry_the_rest(place, writers);
+}
+
+TEST_CASE("a reverse follower tells of the way back") {
+  World world(15, 17);
+  const Place place(world);
+  move_to_new(place);
+  world.new_db.open("switch").batch(  // as a switch does
+      "SELECT setval(pg_get_serial_sequence('public.event', 'id'), 100000)");
+  Followed follower(place, {"--reverse"});
+  Writers writers(world.new_server, 2);
+  const std::string page = follower.page([](const std::string& text) {
+    return figure(text, "rows_total", "reverse") > 0 && figure(text, "lag_entries", "reverse") >= 0;
+  });
+  CHECK(figure(page, "log_bytes", "reverse") > 0);
+  CHECK(figure(page, "drains_total", "reverse") >= 1);
+  for (const char* name : {"rows_total", "log_bytes", "lag_entries"}) {
+    CHECK(figure(page, name) == -1);
+  }
+  CHECK(follower.end() == 0);
+  carry_the_rest(place, writers, {"--reverse"});
 }
 
 }  // namespace crossover::test

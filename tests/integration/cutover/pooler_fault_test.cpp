@@ -1,4 +1,7 @@
 // The ways to the pooler's console and from the pooler to the databases fail during a switch.
+#include <cstdint>
+#include <thread>
+
 #include "integration/cutover/far_service.h"
 
 namespace crossover::test {
@@ -60,9 +63,18 @@ TEST_CASE("a pooler far from its databases, or cut off from them in the pause") 
     to_old.set_delay(milliseconds(ms));
     to_new.set_delay(milliseconds(ms));
   };
-  // Transactions now last longer than a pause may wait for them.
+  // A transaction that began on the long way lasts longer than a pause may wait for it.
+  const auto delay_one = [&] {
+    delay(2000);
+    const std::uint64_t before = to_old.round_trips();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (to_old.round_trips() == before) {
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+  };
   CHECK_FALSE(far.survives_at(
-      "switch-drained", [&] { delay(300); }, [&] { delay(0); }, milliseconds(20000)));
+      "switch-drained", delay_one, [&] { delay(0); }, milliseconds(20000)));
   for (const std::string& point : points_of_pause) {
     if (point == "switch-drained" || point == "switch-resumed") {
       continue;  // who writes just then sees it, with or without a switch

@@ -158,6 +158,7 @@ Case draw_case(std::uint64_t seed, const std::vector<int>& versions) {
   drawn.before_copy = draw_beginning(random, true);
   drawn.copy_fault = draw_fault(random, 35, 60000, loses);
   drawn.steps = draw_steps(random, loses);
+  drawn.marks = random.chance(50);
   return drawn;
 }
 
@@ -207,6 +208,7 @@ std::string Case::text() const {
   }
   text += fmt::format("-- copy: {} workers, {} pages a range{}\n", copy_workers, pages_per_range,
                       describe(copy_fault));
+  text += marks ? "-- marks\n" : "";
   for (const Step& step : steps) {
     text += describe(step);
   }

@@ -9,6 +9,7 @@
 #include "integration/property/application.h"
 #include "integration/property/comparison.h"
 #include "integration/property/expectation.h"
+#include "integration/property/lost_writes.h"
 #include "integration/property/migration.h"
 #include "integration/property/nuisance.h"
 #include "integration/property/saved_rows.h"
@@ -97,6 +98,8 @@ class Journey {
           for (int i = 0; i <= step.often; ++i) {
             migration_.drain().run();
           }
+          migration_.mark();
+          ahead_ = true;
         });
       case Step::Kind::verify:
         return verify(step.fault);
@@ -128,6 +131,7 @@ class Journey {
     application_.settle();  // writers may be waiting for it
     writers_.park();
     attempt("a verification", fault, [this] { migration_.verify(); });
+    ahead_ = true;
     release();
   }
 
@@ -193,6 +197,7 @@ class Journey {
     const Side live = migration_.live();
     writers_.park();
     site_.leave_behind(step.often % 2 == 0 ? live : sync::other(live));
+    ahead_ = false;
     release();
   }
 
@@ -220,20 +225,27 @@ class Journey {
     expect_nothing(application_.forget_lost(live), "after a failover");
     met_.insert(fmt::format("the live side fails over{}",
                             application_.acknowledged_now() < before ? " and loses commits" : ""));
+    LostWrites lost(site_, live, migration_.tables(), ahead_);
     if (step.early) {  // the lost transactions' ids are handed out again before anybody notices
       release();
       writers_.wait_for(static_cast<std::uint64_t>(step.often));
       writers_.park();
     }
     expect_refused("a drain after a failover", "it has failed over (timeline ");
-    expect_saved(sum(rows_only_behind(site_, live, migration_.tables()),
-                     rows_brought_back(site_, live, migration_.tables())),
-                 [&] { migration_.follow_failover(); });
+    if (case_.marks) {
+      met_.insert("a failover of a source that knew how far it was followed");
+      migration_.follow_failover();
+    } else {
+      expect_saved(sum(rows_only_behind(site_, live, migration_.tables()),
+                       rows_brought_back(site_, live, migration_.tables())),
+                   [&] { migration_.follow_failover(); });
+    }
+    expect_nothing(lost.differences(), "after a failover");
   }
 
   /// Exactly the rows of the side behind its gate that give way are kept there, with those that it
-  /// did not have any more and that were not written since. No marks are made here, so whatever was
-  /// written since may be a loss too.
+  /// did not have any more and that were not written since: without marks, whatever was written
+  /// since may be a loss too.
   void expect_saved(const RowCounts& rows, const std::function<void()>& body) {
     const Side behind = sync::other(migration_.live());
     const RowCounts before = saved_rows(site_, behind);
@@ -282,6 +294,8 @@ class Journey {
   Application application_;
   Writers& writers_;
   std::set<std::string> met_;
+  /// Whether changes were carried since the standby was left behind.
+  bool ahead_ = false;
 };
 
 // What the server says of a backend of its own that has crashed: that is PostgreSQL's defect.

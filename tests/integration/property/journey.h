@@ -56,6 +56,8 @@ struct Case {
   Fault install_fault;
   Fault copy_fault;
   std::vector<Step> steps;
+  /// Whether the source is told after each drain how far the target has followed.
+  bool marks = false;
   /// How far ahead sequences must be after a move. 0 where the application may call nextval()
   /// alone, which no gate stops: it uses up some of the margin.
   std::int64_t sequences_ahead = 0;

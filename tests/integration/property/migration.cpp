@@ -119,9 +119,16 @@ sync::Drain& Migration::drain() {
   return *drain_;
 }
 
+void Migration::mark() {
+  if (case_.marks) {
+    drain().mark_carried();
+  }
+}
+
 void Migration::purge() {
   drain().run();
   drain().run();
+  mark();
   drain().purge(Duration(0), clock_);
 }
 

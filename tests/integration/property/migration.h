@@ -42,6 +42,8 @@ class Migration {
   /// In the present direction; its sessions stay open until `forget_drain`.
   sync::Drain& drain();
   void forget_drain() { drain_.reset(); }
+  /// As a follower does now and then, in cases with marks.
+  void mark();
   void purge();
   /// Throws Failure with what our own comparison finds. Nobody may TRUNCATE meanwhile.
   void verify();

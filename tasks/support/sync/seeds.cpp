@@ -128,6 +128,7 @@ class Comparison {
         found_.shown.begin(), found_.shown.end(),
         [](const SeedConflict& a, const SeedConflict& b) { return a.natural_key < b.natural_key; });
     found_.shown.resize(std::min(found_.shown.size(), most_shown));
+    std::sort(found_.accepted_keys.begin(), found_.accepted_keys.end());
     return std::move(found_);
   }
 

@@ -100,11 +100,16 @@ class Starter {
   }
 
   // From the first position on the target's gate is closed, so it has no rows but those it was
-  // looked through for and those that came from the source.
+  // looked through for and those that came from the source; also when a finish has taken the
+  // position away.
   bool begun() {
     postgres::Session target = run_.at(Side::new_side).open("start");
     return sync::read_migration(target) &&
-           !target.query("SELECT FROM crossover.position WHERE direction = 'forward'").empty();
+           target
+               .query(
+                   "SELECT EXISTS (SELECT FROM crossover.position WHERE direction = 'forward') "
+                   "OR EXISTS (SELECT FROM crossover.synced_table WHERE copied_rows IS NOT NULL)")
+               .boolean(0, 0);
   }
 
   // Forward a copy empties and closes the new database, so the service must not live there. (In

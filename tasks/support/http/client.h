@@ -37,6 +37,9 @@ struct ClientOptions {
   std::string proxy;  ///< "http://", "https://" or "socks5://" URL; empty: the environment's rules
   bool use_environment_proxy = true;  ///< false: http_proxy and the like are not looked at
   Duration connect_timeout = std::chrono::seconds(10);
+  /// Half-open connections: what was sent, or a keepalive, that the other end has not acknowledged
+  /// for so long ends one, in exchanges and streams.
+  std::chrono::milliseconds tcp_user_timeout{5000};
   /// No byte for so long ends an exchange that is not a stream; 0: no limit.
   Duration idle_timeout = std::chrono::seconds(60);
   std::size_t parallel = 64;  ///< requests of one `send_all` in flight at a time
@@ -83,9 +86,11 @@ struct Outcome {
 };
 
 /// Speaks HTTP. Redirects are answers like all others and are not followed; every status is an
-/// answer too. Errors: Error{failure} `unable to reach 'https://host:port': <cause>`,
-/// Error{timeout} where a timeout ended it, Error{precondition} where the server's certificate is
-/// not trusted. Implementations are safe to use from several threads at once.
+/// answer too. A request with a body, or a POST, is sent once: whether to send it again when its
+/// answer is lost is for the caller to decide. Errors: Error{failure} `unable to reach
+/// 'https://host:port': <cause>`, Error{timeout} where a timeout ended it, Error{precondition}
+/// where the server's certificate is not trusted. Implementations are safe to use from several
+/// threads at once.
 class Client {
  public:
   virtual ~Client() = default;

@@ -1,6 +1,9 @@
 #include "http/curl_handle.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cctype>
@@ -23,6 +26,30 @@ std::string lower_first(std::string text) {
     text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
   }
   return text;
+}
+
+// Seconds of silence before a connection is asked whether it still lives, and between two
+// questions; how long that may go on is tcp_user_timeout.
+constexpr long keepalive_idle = 5;
+constexpr long keepalive_interval = 1;
+
+int limit_silence(void* context, curl_socket_t socket, curlsocktype /*purpose*/) noexcept {
+  const auto timeout =
+      static_cast<int>(static_cast<const ClientOptions*>(context)->tcp_user_timeout.count());
+  const bool set =
+      ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout) == 0;
+  return set ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
+std::size_t give_body(char* buffer, std::size_t size, std::size_t count, void* context) noexcept {
+  auto& unsent = *static_cast<std::string_view*>(context);
+  const std::size_t given = unsent.copy(buffer, size * count);
+  unsent.remove_prefix(given);
+  return given;
+}
+
+int refuse_to_seek(void* /*context*/, curl_off_t /*offset*/, int /*origin*/) noexcept {
+  return CURL_SEEKFUNC_FAIL;
 }
 
 /// URL without its scheme and authority: path, query.
@@ -77,21 +104,8 @@ void CurlHandle::prepare(const ClientOptions& options, const Request& request) {
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_FOLLOWLOCATION, 0L);
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(CURLOPT_TCP_NODELAY, 1L);
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
-  set(CURLOPT_TCP_KEEPIDLE, 20L);
-  set(CURLOPT_TCP_KEEPINTVL, 10L);
-  set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options.connect_timeout));
-  if (request.timeout > Duration::zero()) {
-    set(CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
-  }
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
-  const bool encrypted = request.url.starts_with("https:");
-  set(CURLOPT_HTTP_VERSION, options.http2 && encrypted ? static_cast<long>(CURL_HTTP_VERSION_2TLS)
-                                                       : static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_PIPEWAIT, options.http2 && encrypted && !request.fresh_connection ? 1L : 0L);
-  set(CURLOPT_FRESH_CONNECT, request.fresh_connection ? 1L : 0L);
-  set(CURLOPT_FORBID_REUSE, request.fresh_connection ? 1L : 0L);
+  set_connection(options, request);
   if (!options.proxy.empty()) {
     set(CURLOPT_PROXY, options.proxy.c_str());
     set(CURLOPT_NOPROXY, "");
@@ -109,6 +123,25 @@ void CurlHandle::prepare(const ClientOptions& options, const Request& request) {
   set_address(options, request);
   set_body(request);
   set(CURLOPT_HTTPHEADER, headers_.get());
+}
+
+void CurlHandle::set_connection(const ClientOptions& options, const Request& request) {
+  set(CURLOPT_TCP_NODELAY, 1L);
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, keepalive_idle);
+  set(CURLOPT_TCP_KEEPINTVL, keepalive_interval);
+  set(CURLOPT_SOCKOPTFUNCTION, &limit_silence);
+  set(CURLOPT_SOCKOPTDATA, const_cast<void*>(static_cast<const void*>(&options)));
+  set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(options.connect_timeout));
+  if (request.timeout > Duration::zero()) {
+    set(CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
+  }
+  const bool multiplexed = options.http2 && request.url.starts_with("https:");
+  set(CURLOPT_HTTP_VERSION, multiplexed ? static_cast<long>(CURL_HTTP_VERSION_2TLS)
+                                        : static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_PIPEWAIT, multiplexed && !request.fresh_connection ? 1L : 0L);
+  set(CURLOPT_FRESH_CONNECT, request.fresh_connection ? 1L : 0L);
+  set(CURLOPT_FORBID_REUSE, request.fresh_connection ? 1L : 0L);
 }
 
 void CurlHandle::set_address(const ClientOptions& options, const Request& request) {
@@ -170,8 +203,17 @@ void CurlHandle::set_body(const Request& request) {
   const bool writes = request.method == "POST" || request.method == "PUT" ||
                       request.method == "PATCH" || !request.body.empty();
   if (writes) {
+    // Where a connection that was used before breaks without an answer, libcurl sends the request
+    // again by itself, a POST too, unless it can't go back to the start of a body.
+    unsent_ = request.body;
+    set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    set(CURLOPT_POSTFIELDS, request.body.c_str());
+    set(CURLOPT_READFUNCTION, &give_body);
+    set(CURLOPT_READDATA, static_cast<void*>(&unsent_));
+    set(CURLOPT_SEEKFUNCTION, &refuse_to_seek);
+    if (request.body.empty()) {
+      set(CURLOPT_FRESH_CONNECT, 1L);
+    }
     add_header("Expect:");
     if (find_header(request.headers, "Content-Type") == nullptr) {
       add_header("Content-Type:");
@@ -222,6 +264,8 @@ Error CurlHandle::error(CURLcode code, const ClientOptions& options, const Reque
     case CURLE_COULDNT_CONNECT:
       return {ErrorKind::failure, what + cause(code),
               "check the address and that the network lets this client reach it"};
+    case CURLE_SEND_FAIL_REWIND:
+      return {ErrorKind::failure, what + "the connection broke before an answer came"};
     case CURLE_WRITE_ERROR:
       return {ErrorKind::failure,
               what + fmt::format("the answer is longer than {} bytes", request.body_limit)};

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "http/client.h"
 
@@ -43,6 +44,7 @@ class CurlHandle {
 
  private:
   static void check(CURLcode code);
+  void set_connection(const ClientOptions& options, const Request& request);
   void set_address(const ClientOptions& options, const Request& request);
   void set_tls(const TlsOptions& tls);
   void set_body(const Request& request);
@@ -54,6 +56,7 @@ class CurlHandle {
   Slist connect_to_;
   std::string url_;
   std::string error_buffer_;
+  std::string_view unsent_;  ///< of the body
 };
 
 /// Sets libcurl up, once per process. Thread-safe.

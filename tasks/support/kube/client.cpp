@@ -32,6 +32,10 @@ List Client::list(const std::string& api_version, const std::string& kind,
   return list(api_version, kind, options);
 }
 
+bool in_doubt(const Error& error) {
+  return error.kind() == ErrorKind::failure || error.kind() == ErrorKind::timeout;
+}
+
 nlohmann::json wait_until(Client& client, const Ref& ref, std::string_view what,
                           const std::function<bool(const nlohmann::json&)>& done, Duration timeout,
                           const StopRequest& stop) {

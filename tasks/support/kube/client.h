@@ -62,6 +62,7 @@ struct ListOutcome {
 struct WriteOptions {
   bool dry_run = false;
   std::string subresource;  ///< "status", "scale"
+  Duration timeout{};       ///< for each try, and no other begins after it; 0: the client's own
 };
 
 enum class PatchType { merge, json, strategic };
@@ -108,9 +109,13 @@ struct WatchEvent {
 /// need nothing compiled in: apiVersion + kind are looked up by discovery. An object without a
 /// namespace goes to the client's own.
 ///
+/// Connections that break or go dead are made anew, and what is safe to send twice is sent again.
+/// A create, or a change that is conditional on a resourceVersion, is not when its answer is lost:
+/// its error is one for which `in_doubt` holds.
+///
 /// Errors, each with http_status: Error{precondition} for 401, 403, 409, 422 and a kind that the
 /// server lacks; Error{failure} for the rest; Error{timeout}. 429 and 5xx are tried again for about
-/// 30 s, honouring Retry-After; a create whose fate is unknown is not.
+/// 30 s, honouring Retry-After.
 /// Implementations are safe to use from several threads.
 class Client {
  public:
@@ -199,6 +204,10 @@ class Client {
   }
   bool remove(const Ref& ref) { return remove(ref, DeleteOptions{}); }
 };
+
+/// Whether a write that ended with this error may have been acted upon all the same: read again
+/// before sending it again.
+bool in_doubt(const Error& error);
 
 /// Waits until `done` accepts the object (null while it is not there). Watches that one object.
 /// Throws Error{timeout} `unable to wait for 'deployment/web': not <what> within 60 s`.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/retry.h"
 
@@ -87,12 +89,18 @@ void EvidenceLog::append(const json& entry) {
   const json fitted = fit_entry(entry, entry_limit);
   const SystemClock clock;
   const StopRequest never;  // what has happened is written down even when we are to end
+  bool sent = false;
+  std::size_t before = 0;  // how many like it were there when it was last sent
   retry(
       clock, never, RetryPolicy{append_budget},
-      [](const Error& error) { return error.http_status() == 409; }, [&] { append_once(fitted); });
+      [&](const Error& error) {
+        sent = in_doubt(error);
+        return sent || error.http_status() == 409;
+      },
+      [&] { append_once(fitted, sent, before); });
 }
 
-void EvidenceLog::append_once(const json& fitted) {
+void EvidenceLog::append_once(const json& fitted, bool was_sent, std::size_t& before) {
   const std::string name = "crossover-" + migration_;
   std::optional<json> config_map = client_.find({"v1", "ConfigMap", ns_, name});
   const bool fresh = !config_map;
@@ -103,6 +111,11 @@ void EvidenceLog::append_once(const json& fitted) {
     }
   }
   std::vector<json> entries = entries_in(*config_map);
+  const auto there = static_cast<std::size_t>(std::ranges::count(entries, fitted));
+  if (was_sent && there > before) {
+    return;  // only the answer was lost
+  }
+  before = there;
   entries.push_back(fitted);
   const std::size_t first = entries.size() > entries_kept ? entries.size() - entries_kept : 0;
   std::string text;

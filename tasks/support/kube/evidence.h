@@ -19,13 +19,14 @@ class EvidenceLog {
   EvidenceLog(Client& client, std::string ns, std::string migration);
 
   /// Adds an entry (an object: step, start, end, actor, plan_sha256, outcome, ...). Conditional on
-  /// the resourceVersion, tried again for ten seconds when others write in between.
+  /// the resourceVersion, tried again for ten seconds when others write in between
+  /// or an answer is lost; never written twice.
   void append(const nlohmann::json& entry);
   /// Oldest first.
   std::vector<nlohmann::json> read() const;
 
  private:
-  void append_once(const nlohmann::json& fitted);
+  void append_once(const nlohmann::json& fitted, bool was_sent, std::size_t& before);
 
   Client& client_;
   std::string ns_;

@@ -95,9 +95,7 @@ class Lease::Keeper {
     thread_.join();
     try {
       if (held()) {
-        json free = lease_;
-        free["spec"]["holderIdentity"] = "";
-        client_.replace(free);
+        free_it();
       }
     } catch (const std::exception&) {
       // It expires by itself.
@@ -109,6 +107,26 @@ class Lease::Keeper {
   }
 
  private:
+  // Renewals are worth nothing later than that.
+  WriteOptions in_time() const {
+    WriteOptions options;
+    options.timeout = options_.duration / 3;
+    return options;
+  }
+
+  void free_it() {
+    json free = lease_;
+    free["spec"]["holderIdentity"] = "";
+    try {
+      client_.replace(free, in_time());
+    } catch (const Error& error) {
+      if (!in_doubt(error)) {
+        throw;
+      }
+      client_.replace(free, in_time());  // does nothing where the first one arrived: a conflict
+    }
+  }
+
   Ref ref() const {
     return {lease_api_version, "Lease", options_.ns, "crossover-" + options_.migration};
   }
@@ -124,8 +142,8 @@ class Lease::Keeper {
         renewed_ = clock_.now();
         return;
       } catch (const Error& error) {
-        // Somebody else was faster: look again who.
-        if (error.http_status() != 409 || attempt == write_tries) {
+        // Somebody else was faster, or we were and did not hear of it: look again who.
+        if ((error.http_status() != 409 && !in_doubt(error)) || attempt == write_tries) {
           throw;
         }
       }
@@ -199,38 +217,42 @@ class Lease::Keeper {
 
   void renew_all() noexcept {
     std::unique_lock lock(mutex_);
+    Duration pause = options_.duration / 3;
     while (!stopping_ && !lost_) {
-      if (wake_.wait_for(lock, options_.duration / 3, [this] { return stopping_; })) {
+      if (wake_.wait_for(lock, pause, [this] { return stopping_; })) {
         return;
       }
       lock.unlock();
-      renew();
+      pause = options_.duration / (renew() ? 3 : 30);
       lock.lock();
     }
   }
 
-  void renew() noexcept {
+  /// Returns whether there is time until the next. Where the answer is lost there is not; that the
+  /// first one may have arrived does no harm, it makes the next a conflict.
+  bool renew() noexcept {
     std::string failure;
     try {
       const Clock::Monotonic asked = clock_.now();
       json next = lease_;
       next["spec"]["renewTime"] = micro_time(clock_.wall());
-      next = client_.replace(next);
+      next = client_.replace(next, in_time());
       const std::lock_guard lock(mutex_);
       lease_ = std::move(next);
       renewed_ = asked;  // not later: the others count from what they saw
-      return;
+      return true;
     } catch (const Error& error) {
       failure = error.text();
       if (error.http_status() == 409 || error.http_status() == 404) {
         look_again();
-        return;
+        return false;
       }
     } catch (const std::exception& error) {
       failure = error.what();
     }
     const std::lock_guard lock(mutex_);
     loss_ = failure;
+    return false;
   }
 
   /// Somebody wrote it: as long as we are still named, what they wrote is kept.

@@ -257,7 +257,7 @@ void RestClient::take_applied(Item& item, const ApplyOptions& options) const {
     throw apply_error(item.answer, item);
   }
   item.result.object = accepted(item.answer, "apply", item.ref.text());
-  item.result.created = item.answer.status == 201;
+  item.result.created = item.answer.status == 201 || (item.answer.repeated && !item.live);
   const auto version = [](const json& object) {
     return text_at(object, "/metadata/resourceVersion");
   };

@@ -91,6 +91,7 @@ json RestClient::create(const json& object, const WriteOptions& options) {
   call.path += write_query(options) + "&fieldValidation=Strict";
   call.body = object.dump();
   call.content_type = "application/json";
+  call.timeout = options.timeout;
   call.idempotent = false;
   const Ref ref{{}, kind, {}, name.empty() ? text_at(object, "/metadata/generateName") : name};
   return accepted(transport_.send(call), "create", ref.text());
@@ -104,6 +105,7 @@ json RestClient::replace(const json& object, const WriteOptions& options) {
               write_query(options) + "&fieldValidation=Strict";
   call.body = object.dump();
   call.content_type = "application/json";
+  call.timeout = options.timeout;
   // With a resourceVersion a second try of one that got through would be a conflict with ourselves.
   call.idempotent = text_at(object, "/metadata/resourceVersion").empty();
   return accepted(transport_.send(call), "replace", ref.text());
@@ -117,6 +119,7 @@ json RestClient::patch(const Ref& ref, PatchType type, const json& patch,
               write_query(options);
   call.body = patch.dump();
   call.content_type = patch_content_type(type);
+  call.timeout = options.timeout;
   call.idempotent = type == PatchType::merge && !at(patch, "/metadata/resourceVersion").is_string();
   return accepted(transport_.send(call), "change", ref.text());
 }
@@ -141,7 +144,7 @@ bool RestClient::remove(const Ref& ref, const DeleteOptions& options) {
   call.content_type = "application/json";
   const Answer answer = transport_.send(call);
   if (answer.status == 404) {
-    return false;
+    return answer.repeated;
   }
   accepted(answer, "delete", ref.text());
   return true;

@@ -75,6 +75,7 @@ http::Request Transport::request(const Call& call, const Credential& credential)
   request.method = call.method;
   request.url = access_.server + call.path;
   request.body = call.body;
+  request.timeout = call.timeout;
   request.headers.emplace_back("Accept", call.accept);
   if (!call.content_type.empty()) {
     request.headers.emplace_back("Content-Type", call.content_type);
@@ -94,7 +95,11 @@ std::vector<Answer> Transport::send_all(std::span<const Call> calls) {
   for (std::size_t index = 0; index < open.size(); ++index) {
     open[index] = index;
   }
-  const Deadline deadline(clock_, settings_.retry_budget);
+  Duration budget = settings_.retry_budget;
+  for (const Call& call : calls) {
+    budget = call.timeout > Duration::zero() ? std::min(budget, call.timeout) : budget;
+  }
+  const Deadline deadline(clock_, budget);
   bool refreshed = false;
   for (int attempt = 1; !open.empty(); ++attempt) {
     const Line line = this->line();
@@ -118,6 +123,7 @@ std::vector<Answer> Transport::send_all(std::span<const Call> calls) {
           throw *outcome.error;
         }
         pause = std::max(pause, pause_for(outcome.response, attempt));
+        answers[open[slot]].repeated = answers[open[slot]].repeated || outcome.maybe_sent;
         again.push_back(open[slot]);
         continue;
       }
@@ -129,7 +135,8 @@ std::vector<Answer> Transport::send_all(std::span<const Call> calls) {
         pause = std::max(pause, pause_for(outcome.response, attempt));
         again.push_back(open[slot]);
       }
-      answers[open[slot]] = {status, std::move(outcome.response.body)};
+      answers[open[slot]].status = status;
+      answers[open[slot]].body = std::move(outcome.response.body);
     }
     if (refused) {
       refreshed = true;

@@ -28,11 +28,14 @@ struct Call {
   /// Whether doing it twice is as good as once. Others are tried again only when the server has
   /// certainly not acted.
   bool idempotent = true;
+  Duration timeout{};  ///< for each try, and no other begins after it; 0: the client's own
 };
 
 struct Answer {
   int status = 0;
   std::string body;
+  /// An earlier try, whose answer was lost, may have been acted upon.
+  bool repeated = false;
   bool ok() const { return status >= 200 && status < 300; }
 };
 

@@ -48,10 +48,6 @@ std::size_t give_body(char* buffer, std::size_t size, std::size_t count, void* c
   return given;
 }
 
-int refuse_to_seek(void* /*context*/, curl_off_t /*offset*/, int /*origin*/) noexcept {
-  return CURL_SEEKFUNC_FAIL;
-}
-
 /// URL without its scheme and authority: path, query.
 std::string target_of(const std::string& url) {
   const std::size_t from = url.find_first_of("/?#", url.find("://") + 3);
@@ -210,7 +206,6 @@ void CurlHandle::set_body(const Request& request) {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     set(CURLOPT_READFUNCTION, &give_body);
     set(CURLOPT_READDATA, static_cast<void*>(&unsent_));
-    set(CURLOPT_SEEKFUNCTION, &refuse_to_seek);
     if (request.body.empty()) {
       set(CURLOPT_FRESH_CONNECT, 1L);
     }

@@ -94,13 +94,13 @@ void EvidenceLog::append(const json& entry) {
   retry(
       clock, never, RetryPolicy{append_budget},
       [&](const Error& error) {
-        sent = in_doubt(error);
-        return sent || error.http_status() == 409;
+        sent = sent && error.http_status() != 409;
+        return error.http_status() == 409 || (sent && in_doubt(error));
       },
       [&] { append_once(fitted, sent, before); });
 }
 
-void EvidenceLog::append_once(const json& fitted, bool was_sent, std::size_t& before) {
+void EvidenceLog::append_once(const json& fitted, bool& sent, std::size_t& before) {
   const std::string name = "crossover-" + migration_;
   std::optional<json> config_map = client_.find({"v1", "ConfigMap", ns_, name});
   const bool fresh = !config_map;
@@ -112,7 +112,7 @@ void EvidenceLog::append_once(const json& fitted, bool was_sent, std::size_t& be
   }
   std::vector<json> entries = entries_in(*config_map);
   const auto there = static_cast<std::size_t>(std::ranges::count(entries, fitted));
-  if (was_sent && there > before) {
+  if (sent && there > before) {
     return;  // only the answer was lost
   }
   before = there;
@@ -123,6 +123,7 @@ void EvidenceLog::append_once(const json& fitted, bool was_sent, std::size_t& be
     text += entries[index].dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   }
   (*config_map)["data"][entries_key] = text;
+  sent = true;
   // The object was read with its resourceVersion, so that a rival's entry is never lost.
   fresh ? client_.create(*config_map) : client_.replace(*config_map);
 }

@@ -26,7 +26,7 @@ class EvidenceLog {
   std::vector<nlohmann::json> read() const;
 
  private:
-  void append_once(const nlohmann::json& fitted, bool was_sent, std::size_t& before);
+  void append_once(const nlohmann::json& fitted, bool& sent, std::size_t& before);
 
   Client& client_;
   std::string ns_;

@@ -13,9 +13,11 @@
 #include "kube/lease.h"
 #include "kube/object.h"
 #include "postgres/advisory_lock.h"
+#include "route-switch/cluster_lock.h"
 #include "route-switch/connections.h"
 #include "route-switch/guards.h"
 #include "route-switch/lead.h"
+#include "route-switch/lost_api.h"
 #include "route-switch/plan.h"
 #include "route-switch/replicas.h"
 #include "route-switch/status.h"
@@ -71,6 +73,21 @@ class Move {
   }
 
   void run() {
+    try {
+      run_steps();
+    } catch (Error& error) {
+      if (connections_.client() != nullptr && is_lost_api(error, *connections_.client())) {
+        tell_where(error, to_, progress_);
+      }
+      throw;
+    }
+  }
+
+  // What `switch` would find now.
+  void report_guards() { Guards(context_, connections_, !routes_.empty()).report(); }
+
+ private:
+  void run_steps() {
     const cli::Plan plan = this->plan();
     plan_sha256_ = plan.sha256();
     if (!confirmed(plan)) {
@@ -96,10 +113,6 @@ class Move {
     }
   }
 
-  // What `switch` would find now.
-  void report_guards() { Guards(context_, connections_, !routes_.empty()).report(); }
-
- private:
   bool confirmed(const cli::Plan& plan) {
     try {
       if (accept_loss_ && !context_.dry_run() && context_.options().text("approved-plan").empty()) {
@@ -141,20 +154,13 @@ class Move {
       postgres::lock(sessions_.back(), name, postgres::advisory_key(name));
     }
     if (connections_.client() != nullptr) {
-      kube::LeaseOptions options;
-      options.migration = name;
-      options.holder = kube::lease_holder("route-switch", context_.run_id());
-      // Who works under the locks that we hold now is dead when one of these tasks has the Lease.
-      options.take_over_if = [](const std::string& holder) {
-        return holder.starts_with("data-sync@") || holder.starts_with("route-switch@");
-      };
-      lease_ = std::make_unique<kube::Lease>(*connections_.client(), options, context_.clock(),
-                                             context_.log());
+      lease_ = take_lease(context_, *connections_.client(), routes_.empty());
     }
   }
 
   void lead_routes() {
     if (!routes_.empty()) {
+      progress_ = progress_ == Progress::untouched ? Progress::leading : progress_;
       lead_users(context_, connections_, routes_, to_);
     }
   }
@@ -182,6 +188,7 @@ class Move {
       context_.result().add_phase({phase.name, phase.start, phase.start + length});
       context_.result().set_metric(phase.name + "_seconds", seconds(phase.duration));
     }
+    progress_ = Progress::moved;
     if (report.changed) {
       context_.result().set_metric("paused_seconds", seconds(report.paused));
       context_.result().set_metric("last_drain_rows",
@@ -260,6 +267,7 @@ class Move {
   cli::TaskContext& context_;
   Side to_;
   bool accept_loss_;
+  Progress progress_ = Progress::untouched;
   Connections connections_;
   std::string started_;
   std::vector<cutover::RouteControl> routes_;

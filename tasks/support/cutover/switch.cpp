@@ -42,10 +42,11 @@ class Switch {
   SwitchReport run() {
     sync::require_migration(source_, databases_.at(from()).describe());
     const auto state = sync::require_migration(target_, databases_.at(options_.to).describe());
-    lock();
+    // Whoever answers this may keep us waiting, and under the lock the guards would wait with us.
     if (options_.running_poolers) {
       require_whole(fleet_, options_.running_poolers());
     }
+    lock();
     require_kept(source_, target_);
     if (already_there()) {
       return report_;

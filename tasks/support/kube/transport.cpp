@@ -120,6 +120,7 @@ std::vector<Answer> Transport::send_all(std::span<const Call> calls) {
         const bool safe = call.idempotent || !outcome.maybe_sent;
         if (!safe || !reached_ || deadline.passed() ||
             outcome.error->kind() == ErrorKind::precondition) {
+          reached_ = reached_ && !deadline.passed();
           throw *outcome.error;
         }
         pause = std::max(pause, pause_for(outcome.response, attempt));

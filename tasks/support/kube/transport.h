@@ -41,7 +41,8 @@ struct Answer {
 
 /// Calls to one API server with fresh credentials. Tries again by itself: after a 401 with new
 /// credentials, after 429 and 5xx as Retry-After says, and after broken connections once the server
-/// has been reached, all within `retry_budget`. Thread-safe.
+/// has been reached, all within `retry_budget`; when that was in vain, only once until the server
+/// has been reached again. Thread-safe.
 class Transport {
  public:
   struct Settings {

@@ -59,16 +59,24 @@ class Site {
   /// Over its `lifetime` it is killed.
   process::Outcome start(std::vector<std::string> arguments, const std::string& stop_at = {},
                          std::optional<Duration> lifetime = {}) {
+    process::Command command = route_switch(std::move(arguments), stop_at);
+    const auto killer = killed_after(lifetime);
+    command.argv.insert(command.argv.begin(), killer.begin(), killer.end());
+    return process::run(command);
+  }
+
+  /// What `start` runs.
+  process::Command route_switch(std::vector<std::string> arguments,
+                                const std::string& stop_at = {}) {
     process::Command command;
-    command.argv = killed_after(lifetime);
-    command.argv.emplace_back(CROSSOVER_ROUTE_SWITCH);
+    command.argv = {CROSSOVER_ROUTE_SWITCH};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     for (const std::string argument : {"--pooler-user", "postgres", "--pooler-folder",
                                        service_.pooler(0).directory().c_str(), "--pooler"}) {
       command.argv.push_back(argument);
     }
     command.argv.push_back(fmt::format("127.0.0.1:{}", service_.pooler(0).port()));
-    return run_here(std::move(command), stop_at);
+    return placed(std::move(command), stop_at);
   }
 
   /// Another of the six, with the same crossover.yaml.
@@ -77,7 +85,7 @@ class Site {
     process::Command command;
     command.argv = {path};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
-    return run_here(std::move(command), stop_at);
+    return process::run(placed(std::move(command), stop_at));
   }
 
   /// The result document of such a program; `exit_code` must be what it ends with.
@@ -103,19 +111,24 @@ class Site {
 
   std::string live() { return run(0, {"status"})["report"]["live"]; }
 
+  /// Empty: that of CROSSOVER_TEST_KUBECONFIG, if any.
+  std::string kubeconfig{};
+
  private:
-  process::Outcome run_here(process::Command command, const std::string& stop_at) {
+  process::Command placed(process::Command command, const std::string& stop_at) const {
     const Secret password("superuser-password-canary");
     command.secret_environment = {{"PASSWORD", password}, {"CROSSOVER_POOLER_PASSWORD", password}};
-    if (const char* kubeconfig = std::getenv("CROSSOVER_TEST_KUBECONFIG")) {
-      command.environment.emplace_back("KUBECONFIG", kubeconfig);
+    const char* of_environment = std::getenv("CROSSOVER_TEST_KUBECONFIG");
+    if (!kubeconfig.empty() || of_environment != nullptr) {
+      command.environment.emplace_back("KUBECONFIG",
+                                       kubeconfig.empty() ? of_environment : kubeconfig);
     }
     if (!stop_at.empty()) {
       command.environment.emplace_back("CROSSOVER_STOP_AT", stop_at);
     }
     command.directory = folder_.path();
     command.timeout = std::chrono::minutes(2);
-    return process::run(command);
+    return command;
   }
 
   Service service_{1, 50};

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/stop.h"
+#include "cutover/cutover_lock.h"
 #include "fixtures/error_of.h"
 #include "integration/cutover/service.h"
 
@@ -84,6 +85,17 @@ TEST_CASE("a pooler that has started since the others were listed is not left be
   CHECK(error.hint() == "run this step again");
   CHECK(service.state(0).target == Side::old_side);
   options.running_poolers = [&] { return service.fleet().names(); };
+  CHECK(run(service, options).changed);
+}
+
+TEST_CASE("the guards may act while the API server is asked which poolers run") {
+  Service service(1);
+  cutover::SwitchOptions options = options_to(Side::new_side);
+  options.running_poolers = [&] {
+    postgres::Session session = service.databases().old_db.open("test");
+    CHECK_FALSE(cutover::task_silence(session, migration));
+    return service.fleet().names();
+  };
   CHECK(run(service, options).changed);
 }
 

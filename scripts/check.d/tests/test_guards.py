@@ -38,6 +38,9 @@ class GuardsTest(unittest.TestCase):
         self.assertEqual(guards.seen(output), "unable to run on 'SERVER/app': no \\| answer")
         self.assertEqual(guards.seen('nothing'), 'it fails')
 
+    def test_a_case_is_named_as_catch2_takes_it(self):
+        self.assertEqual(guards.pattern('a lock, taken [once]'), 'a lock\\, taken \\[once]')
+
     def test_a_line_has_all(self):
         self.assertEqual(guards.line(ENTRY, '3 == 0'), '| nothing is done twice | `a.cpp`: fence | a case | 3 == 0 |')
 

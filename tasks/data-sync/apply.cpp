@@ -52,6 +52,11 @@ void run(cli::TaskContext& context) {
       error.set_hint(
           "run the same command again when both databases answer: it goes on from where it was");
     }
+    if (error.sqlstate() == postgres::sqlstate::not_permitted && error.hint().empty()) {
+      error.set_hint(
+          "`data-sync preflight` names the right that the migration's role lacks, and the "
+          "statement that gives it");
+    }
     throw;
   }
 }

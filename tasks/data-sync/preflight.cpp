@@ -83,6 +83,29 @@ void list_conflicts(const sync::SyncedTable& synced, const sync::SeedConflicts& 
   }
 }
 
+// The sequences that a switch reads or sets.
+std::vector<sync::TableName> paired_sequences(const sync::Catalogue& here,
+                                              const sync::Catalogue& there) {
+  std::vector<sync::TableName> names;
+  for (const auto& [name, sequence] : here.sequences) {
+    if (sync::counterpart(sequence, there) != nullptr) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+// Who lacks rights can't count all locks.
+void look_at_server(postgres::Session& session, std::string_view side, const sync::Catalogue& here,
+                    const sync::Catalogue& there, Survey& survey) {
+  Findings rights = sync::check_rights(session, side, survey.tables, paired_sequences(here, there));
+  if (!sync::refuses(rights)) {
+    append(survey.findings,
+           sync::check_lock_space(sync::read_lock_space(session, survey.tables), side));
+  }
+  append(survey.findings, std::move(rights));
+}
+
 std::string first_conflict(const sync::SyncedTable& table, const sync::SeedConflict& conflict) {
   return conflict.kind == sync::SeedConflict::Kind::drift
              ? fmt::format("{} of '{}' is {} in the source and {} in the target",
@@ -119,12 +142,8 @@ Survey survey(const Run& run) {
   append(survey.findings, sync::compare_structure(survey.old_side, survey.new_side, survey.tables));
   append(survey.findings, sync::check_database(survey.old_side, "old"));
   append(survey.findings, sync::check_database(survey.new_side, "new"));
-  for (const auto& [session, side] : {std::pair(&old_session, "old"), {&new_session, "new"}}) {
-    append(survey.findings,
-           sync::check_lock_space(sync::read_lock_space(*session, survey.tables), side));
-  }
-  append(survey.findings, sync::check_rights(old_session, "old", survey.tables));
-  append(survey.findings, sync::check_rights(new_session, "new", survey.tables));
+  look_at_server(old_session, "old", survey.old_side, survey.new_side, survey);
+  look_at_server(new_session, "new", survey.new_side, survey.old_side, survey);
   survey.schema_sha256 = schema_hash(survey.old_side, survey.tables);
   return survey;
 }

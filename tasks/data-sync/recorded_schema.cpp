@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "postgres/sqlstate.h"
 #include "sync/position.h"
 #include "sync/selection.h"
 
@@ -135,7 +136,8 @@ void explain_refusal(const Run& run, Direction direction, const Error& error) {
 void explain_by_schema(const Run& run, Direction direction, const Error& error) {
   if (error.kind() == ErrorKind::precondition && direction == Direction::reverse) {
     explain_end_of_rollback(run, error);
-  } else if (error.sqlstate().starts_with("42") || error.sqlstate().starts_with("23")) {
+  } else if (error.sqlstate() != postgres::sqlstate::not_permitted &&
+             (error.sqlstate().starts_with("42") || error.sqlstate().starts_with("23"))) {
     explain_refusal(run, direction, error);
   }
 }

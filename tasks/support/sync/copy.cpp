@@ -239,6 +239,7 @@ void analyze_tables(const Database& target, const Secret& apply_token,
     context.stop.throw_if_requested();
     session.batch(fmt::format("ANALYZE {}", table.table.quoted()));
   }
+  session.batch("SET row_security = on");  // a view has what its owner may see
   const Rows views = session.query(
       // In the order of their making, since one may be a view of another.
       "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c "

@@ -34,11 +34,6 @@ void check_table(const Table& table, const config::Sync& settings, Findings& fin
   for (const std::string& interferer : table.interferers) {
     refuse(findings, table, interference(interferer, "old"));
   }
-  if (table.row_security) {
-    findings.push_back({Finding::Level::warning, "table " + table.table.text(),
-                        "has row security: the migration's role must own it or have BYPASSRLS, or "
-                        "reading it fails"});
-  }
   if (table.persistence == 'u') {
     findings.push_back({Finding::Level::warning, "table " + table.table.text(),
                         "is unlogged: a crash of either server empties it"});

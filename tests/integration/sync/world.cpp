@@ -120,6 +120,13 @@ bool World::equal_by_sql(const sync::Databases& databases) {
 
 namespace {
 
+// With what an application has by default, and sessions of ours have not.
+postgres::Session open_writer(const PostgresServer& server) {
+  postgres::ConnectionOptions options = server.options("app", "writer");
+  options.settings["row_security"] = "on";
+  return postgres::Session(options);
+}
+
 std::int64_t read_counter(postgres::Session& session, std::size_t index) {
   return session
       .query("SELECT value FROM public.counter WHERE id = $1::bigint", {std::to_string(index + 1)})
@@ -195,7 +202,7 @@ postgres::Session Writers::reconnect() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   for (;;) {
     try {
-      postgres::Session session = server_.connect("app", "writer");
+      postgres::Session session = open_writer(server_);
       ++reconnections_;
       return session;
     } catch (const Error&) {
@@ -211,7 +218,7 @@ postgres::Session Writers::reconnect() {
 // insert, now and then a key change, a delete, a row movement between partitions, a keyless insert.
 void Writers::run(int index) {
   try {
-    postgres::Session session = server_.connect("app", "writer");
+    postgres::Session session = open_writer(server_);
     std::mt19937 random(static_cast<unsigned>(index));
     const std::string id = std::to_string(index + 1);
     const char* const levels[] = {"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"};

@@ -3,17 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
 #include "data-sync/client_list.h"
+#include "data-sync/seed_report.h"
 #include "digest/sha256.h"
 #include "postgres/server_identity.h"
 #include "sync/compare.h"
 #include "sync/lock_space.h"
 #include "sync/rights.h"
-#include "sync/seeds.h"
 #include "sync/selection.h"
 #include "sync/spelling.h"
 
@@ -71,18 +70,6 @@ void list_tables(const Run& run, const Survey& survey) {
   run.context().result().set_metric("source_bytes", bytes);
 }
 
-void list_conflicts(const sync::SyncedTable& synced, const sync::SeedConflicts& found,
-                    cli::Table& table) {
-  for (const sync::SeedConflict& conflict : found.shown) {
-    const bool drift = conflict.kind == sync::SeedConflict::Kind::drift;
-    table.rows.push_back({synced.table.text(), conflict.natural_key, conflict.source_key,
-                          conflict.target_key, drift ? "other identity" : "only in the target"});
-  }
-  if (const auto more = found.count - found.shown.size(); more > 0) {
-    table.rows.push_back({synced.table.text(), fmt::format("(and {} more)", more), "", "", ""});
-  }
-}
-
 // The sequences that a switch reads or sets.
 std::vector<sync::TableName> paired_sequences(const sync::Catalogue& here,
                                               const sync::Catalogue& there) {
@@ -104,15 +91,6 @@ void look_at_server(postgres::Session& session, std::string_view side, const syn
            sync::check_lock_space(sync::read_lock_space(session, survey.tables), side));
   }
   append(survey.findings, std::move(rights));
-}
-
-std::string first_conflict(const sync::SyncedTable& table, const sync::SeedConflict& conflict) {
-  return conflict.kind == sync::SeedConflict::Kind::drift
-             ? fmt::format("{} of '{}' is {} in the source and {} in the target",
-                           conflict.natural_key, table.table.text(), conflict.source_key,
-                           conflict.target_key)
-             : fmt::format("{} of '{}' is in the target only", conflict.natural_key,
-                           table.table.text());
 }
 
 }  // namespace
@@ -170,60 +148,6 @@ void report_findings(const Run& run, const Findings& findings) {
                             errors > 1 ? fmt::format(" (and {} more)", errors - 1) : ""),
                 "every failed check of `data-sync preflight` must be mended or answered in "
                 "crossover.yaml");
-  }
-}
-
-AcceptedRowsByTable require_no_seed_conflicts(const Run& run, const Survey& survey,
-                                              sync::Direction direction) {
-  postgres::Session source = run.at(sync::source(direction)).open("seeds");
-  postgres::Session target = run.at(sync::target(direction)).open("seeds");
-  const sync::Catalogue& catalogue =
-      direction == sync::Direction::forward ? survey.old_side : survey.new_side;
-  cli::Table table{.title = "Rows of the target in the way",
-                   .columns = {"table", "natural key", "source", "target", "why"},
-                   .rows = {}};
-  AcceptedRowsByTable accepted;
-  std::uint64_t refused = 0;
-  std::string first;
-  for (const sync::SyncedTable& synced : survey.tables) {
-    const config::TablePolicy policy = run.config().sync.policy_of(synced.table.text());
-    const auto key = sync::natural_key_of(catalogue.tables.at(synced.table), policy.key);
-    const bool only_drift = synced.policy == sync::Policy::merge || policy.accept_target_only;
-    sync::SeedConflicts found =
-        sync::find_seed_conflicts(source, target, synced, key, only_drift, run.context().stop());
-    if (found.accepted > 0 && synced.policy != sync::Policy::merge) {
-      accepted[synced.table.text()] = {found.accepted, std::move(found.accepted_keys)};
-    }
-    if (found.count > 0) {
-      list_conflicts(synced, found, table);
-      first = refused == 0 ? first_conflict(synced, found.shown.front()) : first;
-    }
-    refused += found.count;
-  }
-  if (refused == 0) {
-    return accepted;
-  }
-  run.context().result().add_table(std::move(table));
-  throw Error(ErrorKind::conflict,
-              fmt::format("unable to copy over the target's rows: {}{}", first,
-                          refused > 1 ? fmt::format(" (and {} more)", refused - 1) : ""),
-              "mend the seeds, or set the table's policy to merge, or acceptTargetOnly: true, in "
-              "sync.tables");
-}
-
-void note_accepted(Run& run, const std::vector<sync::SyncedTable>& tables,
-                   const AcceptedRowsByTable& accepted) {
-  nlohmann::json noted = nlohmann::json::object();
-  for (const sync::SyncedTable& table : tables) {
-    const std::string name = table.table.text();
-    if (run.config().sync.policy_of(name).accept_target_only) {
-      const auto found = accepted.find(name);
-      const AcceptedRows rows = found == accepted.end() ? AcceptedRows() : found->second;
-      noted[name] = {{"rows", rows.rows}, {"keys", rows.keys}};
-    }
-  }
-  if (!noted.empty()) {
-    run.note("accepted_target_only", std::move(noted));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "data-sync/plan.h"
 #include "data-sync/preflight.h"
 #include "data-sync/recorded_schema.h"
+#include "data-sync/seed_report.h"
 #include "postgres/server_identity.h"
 #include "sync/clients.h"
 #include "sync/copy.h"

@@ -186,7 +186,8 @@ void read_unique_indexes(Session& session, const std::string& schemas, Catalogue
            ARRAY(SELECT a.attname
                  FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(attnum, position)
                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
-                 ORDER BY k.position)
+                 ORDER BY k.position),
+           coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false)
     FROM pg_index i
     JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_class ic ON ic.oid = i.indexrelid
@@ -202,6 +203,7 @@ void read_unique_indexes(Session& session, const std::string& schemas, Catalogue
     index.immediate = rows.boolean(i, 4);
     index.not_null = rows.boolean(i, 5);
     index.columns = parse_text_array(rows.text(i, 6));
+    index.nulls_equal = rows.boolean(i, 7);
     catalogue.tables.at(table_name(rows, i, 0)).unique_indexes.push_back(std::move(index));
   }
 }

@@ -40,8 +40,9 @@ struct UniqueIndex {
   std::string name = {};
   std::vector<std::string> columns = {};
   bool primary = false;
-  bool not_null = false;   ///< every column is NOT NULL
-  bool immediate = false;  ///< not deferrable
+  bool not_null = false;     ///< every column is NOT NULL
+  bool immediate = false;    ///< not deferrable
+  bool nulls_equal = false;  ///< NULLS NOT DISTINCT
 };
 
 struct Table {

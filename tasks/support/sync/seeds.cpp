@@ -8,6 +8,7 @@
 #include "postgres/quote.h"
 #include "sync/array.h"
 #include "sync/cursor.h"
+#include "sync/seed_sql.h"
 
 namespace crossover::sync {
 namespace {
@@ -19,30 +20,6 @@ using postgres::Session;
 
 /// So many rows of the target are looked for in the source by name.
 constexpr std::size_t most_named = 10000;
-constexpr std::size_t most_held = 1000;
-constexpr std::size_t most_shown = 20;
-constexpr std::size_t most_accepted_shown = 100;
-constexpr int longest_value = 200;
-
-std::string text_list(const std::vector<std::string>& columns) {
-  std::string list;
-  for (const std::string& column : columns) {
-    list += (list.empty() ? "" : ", ") + quote_identifier(column) + "::text";
-  }
-  return list;
-}
-
-// "name=admin, kind=x", each value cut.
-std::string shown_sql(const std::vector<std::string>& columns) {
-  std::string text;
-  for (const std::string& column : columns) {
-    text += fmt::format("{}{} || coalesce(left({}::text, {}), 'NULL')",
-                        text.empty() ? "" : " || ', ' || ", quote_literal(column + "="),
-                        quote_identifier(column), longest_value);
-  }
-  return text;
-}
-
 // The same on both servers, whatever their encodings, and as wide for every value.
 std::string digest_sql(const std::string& list) {
   return fmt::format("encode(substr(sha256(textsend(ROW({})::text)), 1, 16), 'hex')", list);
@@ -55,12 +32,12 @@ struct Naming {
 
   std::string rows_sql(const std::string& condition) const {
     const std::string list = text_list(natural);
-    return fmt::format("SELECT {}, {}, ROW({}) IS NOT NULL, {}, {} FROM {}{} ORDER BY 1, 2",
-                       digest_sql(list), table.keyless() ? "''" : digest_sql(text_list(table.key)),
-                       list,
-                       table.keyless() ? fmt::format("left(ROW({})::text, {})", list, longest_value)
-                                       : shown_sql(natural),
-                       table.keyless() ? "''" : shown_sql(table.key), table.only(), condition);
+    return fmt::format(
+        "SELECT {}, {}, ROW({}) IS NOT NULL, {}, {} FROM {}{} ORDER BY 1, 2", digest_sql(list),
+        table.keyless() ? "''" : digest_sql(text_list(table.key)), list,
+        table.keyless() ? fmt::format("left(ROW({})::text, {})", list, longest_value_shown)
+                        : shown_sql(natural),
+        table.keyless() ? "''" : shown_sql(table.key), table.only(), condition);
   }
 
   /// What rows are looked for by: narrow values, whatever the rows hold.
@@ -124,11 +101,7 @@ class Comparison {
       stop.throw_if_requested();
       compare_group(std::string(target_.natural()));
     }
-    std::stable_sort(
-        found_.shown.begin(), found_.shown.end(),
-        [](const SeedConflict& a, const SeedConflict& b) { return a.natural_key < b.natural_key; });
-    found_.shown.resize(std::min(found_.shown.size(), most_shown));
-    std::sort(found_.accepted_keys.begin(), found_.accepted_keys.end());
+    choose_first(found_);
     return std::move(found_);
   }
 
@@ -159,13 +132,13 @@ class Comparison {
 
   void add(bool drift, const std::string& other) {
     if (only_drift_ && !drift) {
-      if (found_.accepted++ < most_accepted_shown) {
+      if (found_.accepted++ < most_conflicts_held) {
         found_.accepted_keys.push_back(target_.shown_natural());
       }
       return;
     }
     ++found_.count;
-    if (found_.shown.size() < most_held) {
+    if (found_.shown.size() < most_conflicts_held) {
       std::string natural = target_.shown_natural();
       if (!keyless_ && !target_.without_null()) {  // which names no row
         natural += fmt::format(" ({})", target_.shown_identity());

@@ -17,10 +17,11 @@ struct SeedConflict {
   enum class Kind {
     target_only,  ///< the source has no row of that natural key
     drift,        ///< the source has the natural key under another identity
+    taken,        ///< the source has another natural key under the identity
   };
   Kind kind = Kind::target_only;
   std::string natural_key;  ///< "name=admin"; of a keyless table the row, as ROW() is written
-  std::string source_key;   ///< "id=3"; empty for target_only
+  std::string source_key;   ///< "id=3"; empty for target_only; of one that is taken "name=user"
   std::string target_key;   ///< "id=7"; empty for a keyless table
 };
 

@@ -60,6 +60,16 @@ void check_merge(const Table& table, const SyncedTable& selected, Findings& find
   }
 }
 
+// By which its rows are looked for on the other side.
+void check_natural_key(const Table& table, const config::Sync& settings, Findings& findings) {
+  for (const std::string& name : settings.policy_of(table.table.text()).key) {
+    if (table.column(name) == nullptr) {
+      refuse(findings, table,
+             fmt::format("has no column '{}', which its key in sync.tables names", name));
+    }
+  }
+}
+
 /// Where the tables stand among those selected.
 using Places = std::map<TableName, std::size_t>;
 
@@ -148,6 +158,7 @@ std::vector<SyncedTable> select_tables(const Catalogue& old_side, const config::
       continue;
     }
     check_table(table, settings, findings);
+    check_natural_key(table, settings, findings);
     places.emplace(name, selected.size());
     selected.push_back(synced(table, policy, static_cast<int>(selected.size()) + 1));
     if (policy == Policy::merge) {

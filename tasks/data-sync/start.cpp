@@ -17,6 +17,7 @@
 #include "sync/copy.h"
 #include "sync/copy_pieces.h"
 #include "sync/drain.h"
+#include "sync/kept_rows.h"
 #include "sync/position.h"
 #include "sync/repair.h"
 #include "sync/verification.h"
@@ -224,6 +225,9 @@ class Starter {
     postgres::Transaction transaction(target);
     if (copies_ && sync::is_another_source(source, target, direction_)) {
       save_lost_rows(source, target);
+    }
+    if (copies_ && direction_ == Direction::reverse) {
+      sync::forget_kept_rows(source);
     }
     sync::start_position(source, target, direction_, recorded_);
     require_recorded_schema(run_, source, direction_, recorded_);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "sync/copy_through.h"
+#include "sync/kept_rows.h"
 #include "sync/table_sql.h"
 
 namespace crossover::sync {
@@ -82,6 +83,11 @@ void ChangeWriter::require_drainer(std::string_view drainer, DrainerLock lock) {
 Written ChangeWriter::write(const std::vector<TableBatch>& batches, const std::string& snapshot,
                             Session& source, bool verify) {
   Written written;
+  for (const TableBatch& batch : batches) {
+    if (batch.table->policy == Policy::merge) {
+      give_up_taken_rows(session_, source, *batch.table);
+    }
+  }
   const std::vector<Rows> answers = write_small(batches, snapshot, verify, written);
   const std::uint64_t small = written.rows;
   std::vector<std::pair<const TableBatch*, RowDigest>> large;

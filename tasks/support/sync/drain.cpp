@@ -15,6 +15,7 @@
 #include "sync/change_writer.h"
 #include "sync/fingerprint.h"
 #include "sync/gate.h"
+#include "sync/kept_rows.h"
 #include "sync/position.h"
 #include "sync/schema_proof.h"
 #include "sync/sequences.h"
@@ -158,6 +159,7 @@ class Drain::Impl {
     phase("verify");
     sequences_.advance(writer_.session(), witnessed.from, witnessed.to, margin_);
     phase("sequences");
+    hand_over_kept_rows(writer_.session(), tables_);
     before_commit();
     stop_point("switch-before-commit");
     writer_.commit();

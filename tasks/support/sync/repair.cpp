@@ -7,6 +7,7 @@
 #include "sync/copy_through.h"
 #include "sync/fingerprint.h"
 #include "sync/gate.h"
+#include "sync/kept_rows.h"
 #include "sync/lost_rows.h"
 #include "sync/position.h"
 #include "sync/row_difference.h"
@@ -84,6 +85,9 @@ class Repair {
   }
 
   RepairedTable replace_keys(const SyncedTable& table, const RowsByKey& rows) {
+    if (table.policy == Policy::merge) {
+      give_up_taken_rows(target_, source_, table);
+    }
     LostRows lost(source_, target_, table, direction_, facts_, context_.stop);
     lost.tell(rows);
     const SavedRows given_way = lost.save_target_rows();

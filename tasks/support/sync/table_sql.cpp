@@ -42,10 +42,11 @@ std::string log_keys(const SyncedTable& table) {
 // The rows of the keys that are called k. The inner query is kept apart by its OFFSET, so that it
 // is an index scan for each key whatever the planner believes: the cost follows the number of
 // changes, never the table's size, and one plan serves for all snapshots.
-std::string rows_of_keys(const SyncedTable& table, std::string_view keys) {
+std::string rows_of_keys(const SyncedTable& table, std::string_view keys,
+                         std::string_view condition = "") {
   return fmt::format(
-      "SELECT r.* FROM {} AS k, LATERAL (SELECT {} FROM {} AS t WHERE {} OFFSET 0) AS r", keys,
-      carried_columns(table), table.only(), key_match_sql(table, "k.k{0}"));
+      "SELECT r.* FROM {} AS k, LATERAL (SELECT {} FROM {} AS t WHERE {}{} OFFSET 0) AS r", keys,
+      carried_columns(table), table.only(), key_match_sql(table, "k.k{0}"), condition);
 }
 
 // The log's columns have the type and collation of the key, so a row is found once.
@@ -65,18 +66,22 @@ std::string unnested(std::size_t count) {
   return fmt::format("unnest({}) AS u({})", parameters, names);
 }
 
-// WHERE for the rows of `t` that came from the source.
-std::string carried_condition(const SyncedTable& table) {
-  if (table.policy != Policy::merge) {
-    return "";
-  }
+// A condition: the row `t` came from the source.
+std::string carried(const SyncedTable& table) {
   const std::string key = joined(table.key, ", ", [](const std::string& column, std::size_t) {
     return fmt::format("t.{}::text", quote_identifier(column));
   });
   return fmt::format(
-      " WHERE NOT EXISTS (SELECT FROM crossover.kept_row r WHERE r.table_id = {} AND r.key = "
-      "ARRAY[{}])",
+      "NOT EXISTS (SELECT FROM crossover.kept_row r WHERE r.table_id = {} AND r.key = ARRAY[{}])",
       table.id, key);
+}
+
+std::string carried_condition(const SyncedTable& table) {
+  return table.policy == Policy::merge ? " WHERE " + carried(table) : "";
+}
+
+std::string and_carried(const SyncedTable& table) {
+  return table.policy == Policy::merge ? " AND " + carried(table) : "";
 }
 
 std::string key_table(const SyncedTable& table) {
@@ -169,8 +174,9 @@ std::string copy_range_sql(const SyncedTable& table, const PageRange& range) {
 }
 
 std::string delete_keys_sql(const SyncedTable& table) {
-  return fmt::format("DELETE FROM {} AS t USING {} WHERE {}", table.only(),
-                     unnested(table.key.size()), key_match_sql(table, "u.v{0}::{1}"));
+  return fmt::format("DELETE FROM {} AS t USING {} WHERE {}{}", table.only(),
+                     unnested(table.key.size()), key_match_sql(table, "u.v{0}::{1}"),
+                     and_carried(table));
 }
 
 std::string insert_rows_sql(const SyncedTable& table) {
@@ -183,9 +189,9 @@ std::string insert_rows_sql(const SyncedTable& table) {
 }
 
 std::string select_keys_sql(const SyncedTable& table) {
-  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {})",
+  return fmt::format("SELECT {} FROM {} AS t WHERE EXISTS (SELECT FROM {} WHERE {}){}",
                      carried_columns(table), table.only(), unnested(table.key.size()),
-                     key_match_sql(table, "u.v{0}::{1}"));
+                     key_match_sql(table, "u.v{0}::{1}"), and_carried(table));
 }
 
 std::string copy_in_sql(const SyncedTable& table) {
@@ -219,12 +225,13 @@ std::string copy_key_table_sql(const SyncedTable& table) {
 }
 
 std::string delete_by_key_table_sql(const SyncedTable& table) {
-  return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}", table.only(), key_table(table),
-                     key_match_sql(table, "u.k{0}"));
+  return fmt::format("DELETE FROM {} AS t USING {} AS u WHERE {}{}", table.only(), key_table(table),
+                     key_match_sql(table, "u.k{0}"), and_carried(table));
 }
 
 std::string copy_by_key_table_sql(const SyncedTable& table) {
-  return fmt::format("COPY ({}) TO STDOUT", rows_of_keys(table, key_table(table)));
+  return fmt::format("COPY ({}) TO STDOUT",
+                     rows_of_keys(table, key_table(table), and_carried(table)));
 }
 
 std::string drop_key_table_sql(const SyncedTable& table) {

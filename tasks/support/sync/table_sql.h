@@ -57,22 +57,25 @@ std::string copy_carried_rows_sql(const SyncedTable& table);
 /// `carried`: without the rows that only the new side had.
 std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried);
 
-/// Target. One text[] a key column: deletes those rows.
+/// What follows says "carried" of a target's rows that came from the source: all, but for those of
+/// a merged table that only the target had.
+
+/// Target. One text[] a key column: deletes those rows that are carried.
 std::string delete_keys_sql(const SyncedTable& table);
 /// Target. One text[] a carried column: inserts the rows, identity columns included.
 std::string insert_rows_sql(const SyncedTable& table);
-/// Target. One text[] a key column: reads those rows, for comparing.
+/// Target. One text[] a key column: reads those rows that are carried, for comparing.
 std::string select_keys_sql(const SyncedTable& table);
 /// Target. COPY ... FROM STDIN.
 std::string copy_in_sql(const SyncedTable& table);
 /// Target. Everything that came from the source: all rows, but for rows of a merged table that only
 /// the target had.
 std::string delete_carried_sql(const SyncedTable& table);
-/// Target. A temporary table for many keys, its COPY, and the deletion by it.
+/// Target. A temporary table for many keys, its COPY, and the deletion of carried rows by it.
 std::string create_key_table_sql(const SyncedTable& table);
 std::string copy_key_table_sql(const SyncedTable& table);
 std::string delete_by_key_table_sql(const SyncedTable& table);
-/// Target. The rows of those keys, for COPY, for comparing.
+/// Target. The carried rows of those keys, for COPY, for comparing.
 std::string copy_by_key_table_sql(const SyncedTable& table);
 std::string drop_key_table_sql(const SyncedTable& table);
 

@@ -157,3 +157,33 @@ TEST_CASE("a natural key of columns that are not there is refused by name") {
         "unable to move the data of 'test': table public.a has no column 'nme', which its key in "
         "sync.tables names");
 }
+
+// A sequence of the old database may come to an id of a seed at any time.
+TEST_CASE("a seed whose identity the source takes later is the source's from then on") {
+  const Merging merging("CREATE TABLE public.a (id int PRIMARY KEY, name text NOT NULL UNIQUE)",
+                        "INSERT INTO public.a VALUES (1, 'user')",
+                        "INSERT INTO public.a VALUES (2, 'two'), (3, 'three'), (4, 'four')");
+  merging.merge("public.a: {policy: merge}");
+  merging.place.run(0, {"start"});
+  merging.world.old_db.open("test").batch(
+      "INSERT INTO public.a VALUES (2, 'guest'), (3, 'gone'); DELETE FROM public.a WHERE id = 3");
+  merging.place.run(0, {"follow", "--until-caught-up"});
+  postgres::Session session = merging.world.new_db.open("check");
+  CHECK(World::dump(session, "a") == "(1,user)\n(2,guest)\n(3,three)\n(4,four)");
+  merging.place.run(0, {"verify"});
+}
+
+TEST_CASE("seeds that only the new database has go back with what refers to them") {
+  Merging merging("CREATE TABLE public.a (id int PRIMARY KEY, name text NOT NULL UNIQUE)",
+                  "INSERT INTO public.a VALUES (1, 'user')",
+                  "INSERT INTO public.a VALUES (7, 'seven'), (8, 'eight')");
+  merging.merge("public.a: {policy: merge}");
+  merging.place.run(0, {"start"});
+  merging.place.run(0, {"start", "--reverse"});
+  switch_databases(merging.world, merging.world.old_db, merging.world.new_db);
+  merging.world.new_db.open("test").batch("UPDATE public.a SET name = 'SEVEN' WHERE id = 7");
+  merging.place.run(0, {"follow", "--reverse", "--until-caught-up"});
+  merging.place.run(0, {"verify", "--reverse"});
+  postgres::Session session = merging.world.old_db.open("check");
+  CHECK(World::dump(session, "a") == "(1,user)\n(7,SEVEN)\n(8,eight)");
+}

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "sync/array.h"
 #include "sync/table_sql.h"
 #include "sync/trigger_sql.h"
@@ -95,10 +98,21 @@ void give_up_taken_rows(Session& target, Session& source, const SyncedTable& tab
 }
 
 void hand_over_kept_rows(Session& target, const std::vector<SyncedTable>& tables) {
+  const auto merged = [](const SyncedTable& table) { return table.policy == Policy::merge; };
+  if (std::ranges::none_of(tables, merged)) {
+    return;
+  }
+  // The service waits: one question for all, and nothing more where no row is left.
+  const Rows ids = target.query(
+      "SELECT DISTINCT r.table_id FROM crossover.kept_row r "
+      "WHERE to_regclass('crossover.log_' || r.table_id) IS NOT NULL");
+  std::set<std::int64_t> captured;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    captured.insert(ids.int64(i, 0));
+  }
   std::string sql;
   for (const SyncedTable& table : tables) {
-    if (table.policy == Policy::merge &&
-        !target.query("SELECT to_regclass($1)", {log_name(table)}).is_null(0, 0)) {
+    if (merged(table) && captured.contains(table.id)) {
       sql += KeptSql(table).hand_over();
     }
   }

@@ -52,7 +52,10 @@ void run(cli::TaskContext& context) {
       error.set_hint(
           "run the same command again when both databases answer: it goes on from where it was");
     }
-    if (error.sqlstate() == postgres::sqlstate::not_permitted && error.hint().empty()) {
+    // The server's own hint is to free the owner, so the application, of its policies.
+    const bool hides_rows = error.message().find("row-level security") != std::string::npos;
+    if (error.sqlstate() == postgres::sqlstate::not_permitted &&
+        (error.hint().empty() || hides_rows)) {
       error.set_hint(
           "`data-sync preflight` names the right that the migration's role lacks, and the "
           "statement that gives it");

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "sync/access.h"
 #include "sync/array.h"
 
 namespace crossover::sync {
@@ -39,11 +40,11 @@ void read_tables(Session& session, const std::string& schemas, Catalogue& catalo
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, c.oid, c.relkind, c.relpersistence, pg_get_userbyid(c.relowner),
            c.relispartition,
-           c.relrowsecurity OR c.relforcerowsecurity,
+           c.relrowsecurity,
            EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
                    AND d.objid = c.oid AND d.deptype = 'e'),
            greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid),
-           rn.nspname, rc.relname
+           rn.nspname, rc.relname, c.relforcerowsecurity
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_class rc ON c.relispartition AND rc.oid = pg_partition_root(c.oid)
@@ -65,6 +66,7 @@ void read_tables(Session& session, const std::string& schemas, Catalogue& catalo
     if (!rows.is_null(i, 11)) {
       table.root = table_name(rows, i, 11);
     }
+    table.row_security_forced = rows.boolean(i, 13);
     catalogue.tables.emplace(table.table, std::move(table));
   }
 }
@@ -258,22 +260,6 @@ void read_triggers_and_rules(Session& session, const std::string& schemas, Catal
   }
 }
 
-void read_grants(Session& session, const std::string& schemas, Catalogue& catalogue) {
-  const Rows grants = session.query(R"(
-    SELECT n.nspname, c.relname,
-           coalesce(nullif(pg_get_userbyid(x.grantee), 'unknown (OID=0)'), 'PUBLIC')
-             || ': ' || x.privilege_type
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL aclexplode(c.relacl) x
-    WHERE n.nspname = ANY ($1::text[]) AND c.relkind IN ('r', 'p', 'f') AND x.grantee <> c.relowner
-    ORDER BY 1, 2, 3)",
-                                    {schemas});
-  for (std::size_t i = 0; i < grants.size(); ++i) {
-    catalogue.tables.at(table_name(grants, i, 0)).grants.emplace_back(grants.text(i, 2));
-  }
-}
-
 void read_sequences(Session& session, const std::string& schemas, Catalogue& catalogue) {
   const Rows rows = session.query(R"(
     SELECT n.nspname, c.relname, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
@@ -390,8 +376,8 @@ Catalogue read_catalogue(Session& session, const std::vector<std::string>& schem
   read_constraints(session, list, catalogue);
   read_unique_indexes(session, list, catalogue);
   read_triggers_and_rules(session, list, catalogue);
-  read_grants(session, list, catalogue);
   read_sequences(session, list, catalogue);
+  read_access(session, list, catalogue);
   read_types(session, list, catalogue);
   return catalogue;
 }

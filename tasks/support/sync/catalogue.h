@@ -53,6 +53,7 @@ struct Table {
   std::string owner;
   bool partition = false;
   bool row_security = false;
+  bool row_security_forced = false;  ///< it binds the table's owner too
   bool extension_owned = false;
   std::int64_t estimated_rows = 0;
   std::int64_t bytes = 0;
@@ -68,7 +69,8 @@ struct Table {
   /// "trigger touch", "trigger of the foreign key K", "rule keep": what fires in our sessions too,
   /// where session_replication_role is replica, on what they do to the table.
   std::vector<std::string> interferers;
-  std::vector<std::string> grants;  ///< aclexplode(), one "role: privilege" each
+  std::vector<std::string> grants;    ///< aclexplode(), one "role: privilege" each, columns' too
+  std::vector<std::string> policies;  ///< of row security, all that each says
 
   const Column* column(const std::string& name) const;
   /// Whether it takes part in plain table inheritance, as parent or as child.
@@ -87,6 +89,7 @@ struct Sequence {
   bool cycle = false;
   std::optional<TableName> owner_table;
   std::string owner_column;
+  std::vector<std::string> grants;  ///< as a table's
 };
 
 struct Catalogue {

@@ -82,6 +82,9 @@ class Comparison {
                  other->minimum != sequence.minimum || other->cycle != sequence.cycle) {
         warning("has other bounds in the new database");
       }
+      if (other != nullptr && other->grants != sequence.grants) {
+        warning("has other grants in the new database");
+      }
     }
   }
 
@@ -142,10 +145,7 @@ class Comparison {
       if (other->collation != column.collation) {
         warning(fmt::format("column '{}' has another collation", column.name));
       }
-      if (column.generated != ' ' && other->expression != column.expression) {
-        error(fmt::format("column '{}' is generated as {} in the old and as {} in the new database",
-                          column.name, column.expression, other->expression));
-      }
+      expressions(column, *other);
     }
     for (const Column& column : after.columns) {
       if (before.column(column.name) == nullptr) {
@@ -153,6 +153,24 @@ class Comparison {
             fmt::format("column '{}' exists in the new database only, so going back would lose it",
                         column.name));
       }
+    }
+  }
+
+  // A sequence may have another name on either side.
+  void expressions(const Column& column, const Column& other) {
+    const auto counts = [](const Column& one) { return one.expression.starts_with("nextval("); };
+    if (other.expression == column.expression || (counts(column) && counts(other))) {
+      return;
+    }
+    const auto shown = [](const std::string& expression) {
+      return expression.empty() ? std::string_view("none") : std::string_view(expression);
+    };
+    if (column.generated != ' ') {
+      error(fmt::format("column '{}' is generated as {} in the old and as {} in the new database",
+                        column.name, column.expression, other.expression));
+    } else if (other.generated == ' ') {
+      warning(fmt::format("column '{}' has the default {} in the old and {} in the new database",
+                          column.name, shown(column.expression), shown(other.expression)));
     }
   }
 
@@ -235,6 +253,11 @@ class Comparison {
     }
     if (before.row_security != after.row_security) {
       warning("has row security on one side only");
+    } else if (before.row_security && before.row_security_forced != after.row_security_forced) {
+      warning("has row security that binds its owner on one side only");
+    }
+    if (before.policies != after.policies) {
+      warning("has other policies in the new database");
     }
   }
 

@@ -81,7 +81,8 @@ std::string row_of(const Table& table) {
 void match_columns(Reader& reader, const Table& before, Table& after) {
   for (Column& column : after.columns) {
     const Column* other = before.column(column.name);
-    if (other != nullptr && other->generated != ' ' && column.generated != ' ' &&
+    if (other != nullptr && (other->generated == ' ') == (column.generated == ' ') &&
+        !other->expression.empty() && !column.expression.empty() &&
         other->expression != column.expression &&
         reader.same(row_of(before), other->expression, column.expression)) {
       column.expression = other->expression;

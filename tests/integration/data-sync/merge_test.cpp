@@ -187,3 +187,29 @@ TEST_CASE("seeds that only the new database has go back with what refers to them
   postgres::Session session = merging.world.old_db.open("check");
   CHECK(World::dump(session, "a") == "(1,user)\n(7,SEVEN)\n(8,eight)");
 }
+
+TEST_CASE("columns that one side alone has are refused whatever the policy") {
+  const Merging merging(
+      "CREATE TABLE public.a (id int PRIMARY KEY, name text NOT NULL UNIQUE)", "",
+      "ALTER TABLE public.a ADD given text DEFAULT 'd', ADD required text NOT NULL, "
+      "ADD doubled int GENERATED ALWAYS AS (id * 2) STORED, "
+      "ADD counted int GENERATED ALWAYS AS IDENTITY");
+  merging.world.old_db.open("test").batch("ALTER TABLE public.a ADD gone text");
+  const std::string policies = GENERATE("public.a: {policy: merge}", "public.a: {policy: replace}");
+  merging.merge(policies);
+  const json refused = merging.place.run(3, only_look);
+  std::vector<std::string> said;
+  for (const json& check : refused["checks"]) {
+    if (check["outcome"] == "fail") {
+      said.push_back(check["name"].get<std::string>() + " " + check["detail"].get<std::string>());
+    }
+  }
+  const auto new_only = [](const std::string& column) {
+    return "table public.a column '" + column +
+           "' exists in the new database only, so going back would lose it";
+  };
+  CHECK(said ==
+        std::vector<std::string>{"table public.a column 'gone' is missing in the new database",
+                                 new_only("given"), new_only("required"), new_only("doubled"),
+                                 new_only("counted")});
+}

@@ -3,13 +3,33 @@
 #include <fmt/chrono.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
+
+#include "base/clock_put_forward.h"
 
 namespace crossover {
 
-Clock::Monotonic SystemClock::now() const { return std::chrono::steady_clock::now(); }
+#ifdef CROSSOVER_STOP_POINTS
+namespace {
+std::atomic<Duration> put_forward{Duration::zero()};
+}
+void put_clocks_forward(Duration time) { put_forward = put_forward.load() + time; }
+#else
+namespace {
+constexpr std::atomic<Duration> put_forward{Duration::zero()};
+}
+#endif
 
-Clock::Wall SystemClock::wall() const { return std::chrono::system_clock::now(); }
+Clock::Monotonic SystemClock::now() const {
+  return std::chrono::steady_clock::now() +
+         std::chrono::duration_cast<Monotonic::duration>(put_forward.load());
+}
+
+Clock::Wall SystemClock::wall() const {
+  return std::chrono::system_clock::now() +
+         std::chrono::duration_cast<Wall::duration>(put_forward.load());
+}
 
 void SystemClock::sleep(Duration duration) const { std::this_thread::sleep_for(duration); }
 

@@ -62,7 +62,7 @@ Session FixedDatabase::open(std::string_view purpose) const {
   return Session(options);
 }
 
-Service::Service(std::size_t poolers, int rows) : old_(15), new_(17) {
+Service::Service(std::size_t poolers, int rows, Begun begun) : old_(15), new_(17) {
   for (PostgresServer* server : {&old_, &new_}) {
     server->create_role("app");
     server->create_database("app");
@@ -73,7 +73,9 @@ Service::Service(std::size_t poolers, int rows) : old_(15), new_(17) {
       {std::to_string(rows)});
   old_database_ = std::make_unique<FixedDatabase>(old_.options("app"));
   new_database_ = std::make_unique<FixedDatabase>(new_.options("app"));
-  install();
+  if (begun == Begun::copied) {
+    install();
+  }
   old_port_ = old_.port();
   new_port_ = new_.port();
   for (std::size_t i = 0; i < poolers; ++i) {

@@ -32,12 +32,18 @@ class FixedDatabase final : public sync::Database {
   postgres::ConnectionOptions options_;
 };
 
-/// The old database (PostgreSQL 15), the new one (17) with capture and gate on both and all rows
-/// copied, and poolers in front that lead to the old one.
+/// What of a migration is done when a Service comes up.
+enum class Begun {
+  copied,   ///< capture and gate stand on both sides, and the new one has all rows
+  nothing,  ///< the new database has the schema, and no rows
+};
+
+/// The old database (PostgreSQL 15), the new one (17), and poolers in front that lead to the old
+/// one.
 class Service {
  public:
   /// Started by `writers`, rows that each of them counts on.
-  explicit Service(std::size_t poolers = 1, int rows = 500);
+  explicit Service(std::size_t poolers = 1, int rows = 500, Begun begun = Begun::copied);
 
   sync::Databases databases() const { return {*old_database_, *new_database_}; }
   PostgresServer& server(sync::Side side) { return side == sync::Side::old_side ? old_ : new_; }

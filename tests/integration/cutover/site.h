@@ -40,7 +40,13 @@ inline nlohmann::json check_named(const nlohmann::json& result, const std::strin
 class Site {
  public:
   /// `more` is added to crossover.yaml.
-  explicit Site(const std::string& more = "approval: none\n") {
+  explicit Site(const std::string& more = "approval: none\n", Begun begun = Begun::copied)
+      : service_(1, 50, begun) {
+    write_config("registry", sync::Side::old_side, more);
+  }
+
+  /// A migration of that name whose old database is that of `old_side`.
+  void write_config(const std::string& name, sync::Side old_side, const std::string& more) {
     const auto database = [&](sync::Side side) {
       return fmt::format(
           "{{host: 127.0.0.1, port: {}, database: app, tls: {{mode: disable}}, "
@@ -48,8 +54,8 @@ class Site {
           service_.server(side).port());
     };
     std::ofstream(folder_.path() / "crossover.yaml")
-        << "name: registry\ndatabases:\n  old: " << database(sync::Side::old_side)
-        << "\n  new: " << database(sync::Side::new_side)
+        << "name: " << name << "\ndatabases:\n  old: " << database(old_side)
+        << "\n  new: " << database(sync::other(old_side))
         << "\n  application: {user: app, passwordEnv: PASSWORD}\n"
         << more;
   }
@@ -131,7 +137,7 @@ class Site {
     return command;
   }
 
-  Service service_{1, 50};
+  Service service_;
   files::TemporaryDirectory folder_;
 };
 

@@ -98,8 +98,8 @@ void describe(Fields& fields, Sync& sync) {
                  "how far sequences are set ahead");
   fields.bytes("throttle", sync.throttle, "bytes a second of the copy; 0: none");
   fields.duration("snapshotLimit", sync.snapshot_limit,
-                  "how long one snapshot of the copy may hold back vacuum in the database that it "
-                  "copies from (14 and later); 0s: as long as it takes");
+                  "how long one snapshot of a copy or a verification may hold back vacuum (14 and "
+                  "later); 0s: as long as it takes");
   fields.integer("workers", sync.workers, 1, 64, "tables copied at once");
   fields.section("answers", sync.answers, "to what the preflight cannot find out");
   fields.rule(!sync.schemas.empty(), "schemas", "'schemas' is empty", "");

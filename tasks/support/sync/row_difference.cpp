@@ -13,8 +13,6 @@ namespace {
 
 using postgres::Session;
 
-constexpr std::size_t bucket_count = 131072;
-
 /// As much of a keyless row as is kept of it: enough to be recognised by a person.
 constexpr std::size_t longest_row_as_key = 1000;
 
@@ -23,10 +21,6 @@ std::string keyless_key(std::string_view row) {
              ? std::string(row)
              : fmt::format("{}... (SHA-256 {})\n", row.substr(0, longest_row_as_key),
                            digest::sha256(row));
-}
-
-std::size_t bucket_of(std::string_view key) {
-  return std::hash<std::string_view>{}(key) % bucket_count;
 }
 
 std::vector<RowDigest> digest_buckets(Session& session, const SyncedTable& table, bool carried,
@@ -55,6 +49,18 @@ void read_buckets(Session& session, const SyncedTable& table, bool carried,
 
 }  // namespace
 
+std::size_t bucket_of(std::string_view key) {
+  return std::hash<std::string_view>{}(key) % bucket_count;
+}
+
+std::size_t key_length(const SyncedTable& table, std::string_view keyed_row) {
+  std::size_t end = 0;
+  for (std::size_t k = 0; k < table.key.size(); ++k) {
+    end = keyed_row.find('\t', end) + 1;
+  }
+  return end - 1;
+}
+
 void visit_rows(Session& session, const SyncedTable& table, bool carried, const StopRequest& stop,
                 const std::function<void(std::string_view, std::string_view)>& visit) {
   postgres::CopyOut out = session.copy_out(copy_keyed_rows_sql(table, carried));
@@ -64,11 +70,7 @@ void visit_rows(Session& session, const SyncedTable& table, bool carried, const 
       visit(keyless_key(text), text);
       continue;
     }
-    std::size_t end = 0;
-    for (std::size_t k = 0; k < table.key.size(); ++k) {
-      end = text.find('\t', end) + 1;
-    }
-    visit(text.substr(0, end - 1), text);
+    visit(text.substr(0, key_length(table, text)), text);
   }
 }
 

@@ -23,6 +23,13 @@ struct KeyRows {
 /// By key, as visit_rows gives it.
 using RowsByKey = std::map<std::string, KeyRows, std::less<>>;
 
+/// So many buckets are keys sorted into, to find out which differ without keeping them all.
+inline constexpr std::size_t bucket_count = 131072;
+std::size_t bucket_of(std::string_view key);
+
+/// How long the key is that stands in front of a row of a table with a key, without the tab behind.
+std::size_t key_length(const SyncedTable& table, std::string_view keyed_row);
+
 /// Reads all rows of one side as a stream and calls `visit(key, row)` for each: the key columns as
 /// COPY writes them, tab-separated, and these with the carried columns behind, line end included.
 /// The key of a keyless table is the row; of a long one its beginning and its SHA-256. `carried`:

@@ -8,15 +8,35 @@
 
 namespace crossover::sync {
 
-void RowDigest::add(std::string_view row) {
-  const digest::Sha256Bytes bytes = digest::sha256_bytes(row);
+namespace {
+
+struct Halves {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
-  std::memcpy(&high, bytes.data(), sizeof high);
-  std::memcpy(&low, bytes.data() + sizeof high, sizeof low);
-  low_ += low;
-  high_ += high + (low_ < low ? 1 : 0);
+};
+
+Halves halves(std::string_view row) {
+  const digest::Sha256Bytes bytes = digest::sha256_bytes(row);
+  Halves halves;
+  std::memcpy(&halves.high, bytes.data(), sizeof halves.high);
+  std::memcpy(&halves.low, bytes.data() + sizeof halves.high, sizeof halves.low);
+  return halves;
+}
+
+}  // namespace
+
+void RowDigest::add(std::string_view row) {
+  const Halves more = halves(row);
+  low_ += more.low;
+  high_ += more.high + (low_ < more.low ? 1 : 0);
   ++rows_;
+}
+
+void RowDigest::remove(std::string_view row) {
+  const Halves less = halves(row);
+  high_ -= less.high + (low_ < less.low ? 1 : 0);
+  low_ -= less.low;
+  --rows_;
 }
 
 std::string RowDigest::hex() const { return fmt::format("{:016x}{:016x}", high_, low_); }

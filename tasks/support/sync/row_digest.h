@@ -16,6 +16,8 @@ namespace crossover::sync {
 class RowDigest {
  public:
   void add(std::string_view row);
+  /// Of a row that was added.
+  void remove(std::string_view row);
   std::uint64_t rows() const { return rows_; }
   bool operator==(const RowDigest&) const = default;
   std::string hex() const;

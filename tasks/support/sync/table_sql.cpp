@@ -84,6 +84,35 @@ std::string and_carried(const SyncedTable& table) {
   return table.policy == Policy::merge ? " AND " + carried(table) : "";
 }
 
+/// What stands before FROM in what is read for finding what differs.
+std::string keyed_columns(const SyncedTable& table) {
+  const std::string key = joined(table.key, "", [](const std::string& column, std::size_t) {
+    return fmt::format("t.{}, ", quote_identifier(column));
+  });
+  return key + carried_columns(table);
+}
+
+/// " WHERE a AND b", of those conditions that are not empty.
+std::string where(std::string_view range, std::string_view carried) {
+  std::string text(range.empty() ? carried : range);
+  if (!range.empty() && !carried.empty()) {
+    text += " AND" + std::string(carried.substr(std::string_view(" WHERE").size()));
+  }
+  return text;
+}
+
+std::string range_condition(const PageRange& range) {
+  std::string condition;
+  if (range.first > 0) {
+    condition = fmt::format(" WHERE ctid >= '({},0)'", range.first);
+  }
+  if (range.end) {
+    condition +=
+        fmt::format("{} ctid < '({},0)'", condition.empty() ? " WHERE" : " AND", *range.end);
+  }
+  return condition;
+}
+
 std::string key_table(const SyncedTable& table) {
   return fmt::format("pg_temp.crossover_keys_{}", table.id);
 }
@@ -161,16 +190,8 @@ std::string copy_all_rows_sql(const SyncedTable& table) {
 }
 
 std::string copy_range_sql(const SyncedTable& table, const PageRange& range) {
-  std::string condition;
-  if (range.first > 0) {
-    condition = fmt::format(" WHERE ctid >= '({},0)'", range.first);
-  }
-  if (range.end) {
-    condition +=
-        fmt::format("{} ctid < '({},0)'", condition.empty() ? " WHERE" : " AND", *range.end);
-  }
   return fmt::format("COPY (SELECT {} FROM ONLY {}{}) TO STDOUT", column_list(table),
-                     range.relation.quoted(), condition);
+                     range.relation.quoted(), range_condition(range));
 }
 
 std::string delete_keys_sql(const SyncedTable& table) {
@@ -211,6 +232,36 @@ std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried) {
   return fmt::format("COPY (SELECT {}{}{} FROM {} AS t{}) TO STDOUT", key_columns(table),
                      table.keyless() ? "" : ", ", column_list(table), table.only(),
                      carried ? carried_condition(table) : "");
+}
+
+std::string copy_keyed_range_sql(const SyncedTable& table, bool carried, const PageRange& range) {
+  return fmt::format("COPY (SELECT {} FROM ONLY {} AS t{}) TO STDOUT", keyed_columns(table),
+                     range.relation.quoted(),
+                     where(range_condition(range), carried ? carried_condition(table) : ""));
+}
+
+// Kept apart by OFFSET as in rows_of_keys.
+std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried,
+                                const std::vector<std::string>& keys, std::string_view part) {
+  const std::string arrays = joined(keys, ", ", [](const std::string& array, std::size_t) {
+    return quote_literal(array) + "::text[]";
+  });
+  const std::string names = joined(
+      keys, ", ", [](const std::string&, std::size_t i) { return fmt::format("v{}", i + 1); });
+  const std::string condition =
+      where(fmt::format(" WHERE {} AND {}", key_match_sql(table, "u.v{0}::{1}"), part),
+            carried ? carried_condition(table) : "");
+  return fmt::format(
+      "COPY (SELECT r.* FROM unnest({}) AS u({}), LATERAL (SELECT {} FROM {} AS t{} OFFSET 0) AS "
+      "r) TO STDOUT",
+      arrays, names, keyed_columns(table), table.only(), condition);
+}
+
+std::string declare_logged_keys_sql(const SyncedTable& table, std::string_view snapshot,
+                                    std::string_view cursor) {
+  return fmt::format(
+      "DECLARE {} NO SCROLL CURSOR FOR SELECT DISTINCT {} FROM {} WHERE whole IS NULL AND {}",
+      cursor, log_keys(table), log_name(table), logged_since_sql(quote_literal(snapshot)));
 }
 
 std::string create_key_table_sql(const SyncedTable& table) {

@@ -56,6 +56,15 @@ std::string copy_carried_rows_sql(const SyncedTable& table);
 /// Either side. The same rows with their key in front, for finding what differs.
 /// `carried`: without the rows that only the new side had.
 std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried);
+/// Either side. Those of them in a range of pages of one of the table's relations.
+std::string copy_keyed_range_sql(const SyncedTable& table, bool carried, const PageRange& range);
+/// Either side. Those of them that have one of these keys, an array of texts a key column, and for
+/// which `part`, a condition on the row `t`, is true.
+std::string copy_keyed_rows_sql(const SyncedTable& table, bool carried,
+                                const std::vector<std::string>& keys, std::string_view part);
+/// Source. A cursor of that name over the keys that were logged since `snapshot`, as text.
+std::string declare_logged_keys_sql(const SyncedTable& table, std::string_view snapshot,
+                                    std::string_view cursor);
 
 /// What follows says "carried" of a target's rows that came from the source: all, but for those of
 /// a merged table that only the target had.

@@ -1,5 +1,8 @@
 #include "sync/verify.h"
 
+#include <set>
+#include <utility>
+
 #include "base/parallel.h"
 #include "sync/array.h"
 #include "sync/row_difference.h"
@@ -51,6 +54,123 @@ TableComparison compare_table(Session& source, Session& target, const SyncedTabl
   comparison.equal = left == right;
   if (!comparison.equal) {
     comparison.differences = differences(source, target, table, direction, most_differences, stop);
+  }
+  return comparison;
+}
+
+namespace {
+
+using Take = SideInPieces::Take;
+
+void give(RowDigest& digest, std::string_view row, bool there) {
+  there ? digest.add(row) : digest.remove(row);
+}
+
+/// A table that is read once or more often, each time in pieces.
+class InPieces {
+ public:
+  InPieces(CommonPoints& points, const SyncedTable& table, Direction direction, std::uint64_t pages,
+           const StopRequest& stop, Progress& progress)
+      : points_(points),
+        table_(table),
+        direction_(direction),
+        pages_(pages),
+        stop_(stop),
+        progress_(progress) {}
+
+  /// Whether it came to its end.
+  bool read(Take source, Take target) {
+    ReadInPieces reading(table_, direction_, points_.present(), pages_, std::move(source),
+                         std::move(target));
+    while (!reading.read(
+        points_.present(), [&] { return points_.due(); }, stop_, progress_)) {
+      if (!points_.move_on([&](const CommonSnapshot& from, const CommonSnapshot& to) {
+            return reading.move(from, to);
+          })) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  CommonPoints& points_;
+  const SyncedTable& table_;
+  Direction direction_;
+  std::uint64_t pages_;
+  const StopRequest& stop_;
+  Progress& progress_;
+};
+
+// As differing_rows, at later points: a row that was put right since the sums were made is not
+// among them.
+std::optional<RowsByKey> differing_in_pieces(InPieces& pieces, std::size_t most_buckets) {
+  std::vector<RowDigest> left(bucket_count);
+  std::vector<RowDigest> right(bucket_count);
+  const auto sort_into = [](std::vector<RowDigest>& buckets) {
+    return [&buckets](std::string_view key, std::string_view row, bool there) {
+      give(buckets[bucket_of(key)], row, there);
+    };
+  };
+  if (!pieces.read(sort_into(left), sort_into(right))) {
+    return std::nullopt;
+  }
+  std::set<std::size_t> wanted;
+  for (std::size_t i = 0; i < bucket_count && wanted.size() < most_buckets; ++i) {
+    if (left[i] != right[i]) {
+      wanted.insert(i);
+    }
+  }
+  RowsByKey sources;
+  RowsByKey targets;  // of their own, as both are read at once
+  const auto keep = [&wanted](RowsByKey& rows, RowDigest KeyRows::*side) {
+    return [&wanted, &rows, side](std::string_view key, std::string_view row, bool there) {
+      if (wanted.contains(bucket_of(key))) {
+        give(rows[std::string(key)].*side, row, there);
+      }
+    };
+  };
+  if (!wanted.empty() &&
+      !pieces.read(keep(sources, &KeyRows::source), keep(targets, &KeyRows::target))) {
+    return std::nullopt;
+  }
+  for (const auto& [key, rows] : targets) {
+    sources[key].target = rows.target;
+  }
+  std::erase_if(sources,
+                [](const auto& entry) { return entry.second.source == entry.second.target; });
+  return sources;
+}
+
+}  // namespace
+
+std::optional<TableComparison> compare_in_pieces(CommonPoints& points, const SyncedTable& table,
+                                                 Direction direction, std::uint64_t pages,
+                                                 std::size_t most_differences,
+                                                 const StopRequest& stop, Progress& progress) {
+  RowDigest left;
+  RowDigest right;
+  const auto sum = [](RowDigest& digest) {
+    return
+        [&digest](std::string_view, std::string_view row, bool there) { give(digest, row, there); };
+  };
+  if (!InPieces(points, table, direction, pages, stop, progress).read(sum(left), sum(right))) {
+    return std::nullopt;
+  }
+  TableComparison comparison{table.table, left == right, left.rows(), right.rows(), {}, left.hex()};
+  if (comparison.equal) {
+    return comparison;
+  }
+  NoProgress again;  // its rows were counted
+  InPieces pieces(points, table, direction, pages, stop, again);
+  const std::optional<RowsByKey> rows = differing_in_pieces(pieces, most_differences);
+  if (!rows) {
+    return std::nullopt;
+  }
+  for (const auto& [key, sides] : *rows) {
+    if (comparison.differences.size() < most_differences) {
+      comparison.differences.push_back({key, std::string(kind(sides))});
+    }
   }
   return comparison;
 }

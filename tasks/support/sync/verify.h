@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include "base/stop.h"
 #include "postgres/session.h"
 #include "sync/database.h"
+#include "sync/read_in_pieces.h"
 #include "sync/synced_table.h"
 
 namespace crossover::sync {
@@ -37,6 +40,31 @@ TableComparison compare_table(postgres::Session& source, postgres::Session& targ
                               const SyncedTable& table, Direction direction,
                               std::size_t most_differences, const StopRequest& stop,
                               Progress& progress);
+
+/// Common points of both databases, one after another.
+class CommonPoints {
+ public:
+  CommonPoints() = default;
+  CommonPoints(const CommonPoints&) = delete;
+  CommonPoints& operator=(const CommonPoints&) = delete;
+  virtual ~CommonPoints() = default;
+  virtual CommonSnapshot present() = 0;
+  /// Whether the present one has been held for long enough. Thread-safe.
+  virtual bool due() const = 0;
+  using CarryOver = std::function<bool(const CommonSnapshot& from, const CommonSnapshot& to)>;
+  /// Takes a later one, calls `carry_over` while both are open, and lets go of the former. False
+  /// when what was read at the former is of no use any more.
+  virtual bool move_on(const CarryOver& carry_over) = 0;
+};
+
+/// The same comparison for a table that is read in ranges of `pages` pages, and that may take
+/// longer than a snapshot is to be held (ReadInPieces). Both sides are compared as they are at the
+/// point that is the present one at the end: what the service changes in between is looked at
+/// again, where it may have been read before. Nothing when that has become impossible: begin anew.
+std::optional<TableComparison> compare_in_pieces(CommonPoints& points, const SyncedTable& table,
+                                                 Direction direction, std::uint64_t pages,
+                                                 std::size_t most_differences,
+                                                 const StopRequest& stop, Progress& progress);
 
 /// How many rows the tables have by the planner's statistics: for progress.
 std::uint64_t estimated_rows(postgres::Session& session, const std::vector<SyncedTable>& tables);

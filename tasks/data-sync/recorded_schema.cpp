@@ -82,6 +82,19 @@ constexpr std::string_view begin_again =
     "undo the change, or run `data-sync abort` and begin again with both schemas equal";
 constexpr std::string_view end_of_rollback =
     "rolling back has ended with this change: run `data-sync finish`";
+constexpr std::string_view way_home =
+    "the data goes home by a migration of its own: end this one by `data-sync remove "
+    "--open-closed-side`, make both schemas equal, and begin another, whose old database is this "
+    "one's new";
+
+// From a source that has another schema by now.
+std::string_view way_on(postgres::Session& source, Direction direction) {
+  if (direction == Direction::forward) {
+    return begin_again;
+  }
+  const auto migration = sync::read_migration(source);
+  return migration && migration->phase == sync::finished_phase ? way_home : end_of_rollback;
+}
 
 // Flyway's newest, where it migrates that database; empty where it does not.
 std::string newest_migration(const Run& run, postgres::Session& session) {
@@ -166,7 +179,7 @@ void require_recorded_schema(const Run& run, postgres::Session& source, Directio
         fmt::format("unable to carry changes from the {} database: its schema has changed since "
                     "its tables were recorded: {}",
                     sync::name(sync::source(direction)), fmt::join(differences, "; ")),
-        std::string(direction == Direction::forward ? begin_again : end_of_rollback));
+        std::string(way_on(source, direction)));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "cutover/recovery.h"
 #include "cutover/route.h"
 #include "sync/drain.h"
+#include "sync/position.h"
 #include "sync/state.h"
 
 namespace crossover::route_switch {
@@ -53,14 +54,21 @@ void report_lag(cli::TaskContext& context, Connections& connections, Side live) 
           fmt::format("nothing is carried to the {} database", sync::name(behind)));
       return;
     }
-    sync::Drain drain(connections.databases(), direction, sync::read_tables(session),
-                      row->apply_token, row->drainer_token, context.log());
+    const std::vector<sync::SyncedTable> tables = sync::read_tables(session);
+    sync::Drain drain(connections.databases(), direction, tables, row->apply_token,
+                      row->drainer_token, context.log());
     const std::uint64_t entries = drain.lag();
     context.result().set_metric("lag_entries", static_cast<std::int64_t>(entries));
     context.result().add_check(
         "lag", cli::CheckOutcome::pass,
         fmt::format("the {} database lacks {} captured changes; last drained {} s ago",
                     sync::name(behind), entries, drained.text(0, 0)));
+    postgres::Session source = connections.databases().at(live).open("status");
+    if (live == Side::new_side && sync::schema_has_changed(source, session, direction, tables)) {
+      context.result().add_check("rollback", cli::CheckOutcome::warn,
+                                 "it has ended: the schema of the new database has changed since "
+                                 "the last drain, so nothing is carried back any more");
+    }
   } catch (const Error& error) {
     context.result().add_check("lag", cli::CheckOutcome::warn, error.text());
   }

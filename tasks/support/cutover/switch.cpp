@@ -40,7 +40,7 @@ class Switch {
         target_(databases.at(options.to).open("switch")) {}
 
   SwitchReport run() {
-    sync::require_migration(source_, databases_.at(from()).describe());
+    const auto left = sync::require_migration(source_, databases_.at(from()).describe());
     const auto state = sync::require_migration(target_, databases_.at(options_.to).describe());
     // Whoever answers this may keep us waiting, and under the lock the guards would wait with us.
     if (options_.running_poolers) {
@@ -60,7 +60,15 @@ class Switch {
     }
     require_gates(source_, target_, options_.to);
     require_copied(target_, options_.to);
-    prepare(state.apply_token);
+    try {
+      prepare(state.apply_token);
+    } catch (...) {
+      if (options_.to == Side::old_side && left.moving_to.empty() && state.moving_to.empty() &&
+          !report_.recovered) {
+        forget_move();
+      }
+      throw;
+    }
     move();
     report_.changed = true;
     try {
@@ -213,6 +221,18 @@ class Switch {
     require_near_poolers(fleet_, options_.pause_budget, clock_, log_);
     stop_.throw_if_requested();
     await_settled_poolers(fleet_, options_.pause_budget / 2, clock_);
+  }
+
+  // Nothing was paused, and nothing was to be ended of an earlier one, so no switch is under way.
+  void forget_move() noexcept {
+    drain_.reset();
+    try {
+      for (Session* session : {&source_, &target_}) {
+        sync::set_moving_to(*session, token_, std::nullopt);
+      }
+    } catch (const std::exception& error) {
+      log_.debug("the switch is still recorded as under way: {}", error.what());
+    }
   }
 
   void mark(std::string_view name) {

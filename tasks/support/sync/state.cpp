@@ -9,6 +9,7 @@
 #include "digest/sha256.h"
 #include "postgres/quote.h"
 #include "sync/array.h"
+#include "sync/gate.h"
 
 namespace crossover::sync {
 namespace {
@@ -179,8 +180,9 @@ void require_own(Session& session, std::string_view migration, Side side) {
         fmt::format("unable to use database '{}' for migration '{}': it takes part in migration "
                     "'{}' as the {} side",
                     session.options().database, migration, present->name, name(present->side)),
-        "end that one by `data-sync remove` with its own configuration, or correct databases in "
-        "crossover.yaml");
+        fmt::format("end that one by `data-sync remove{}` with its own configuration, or correct "
+                    "databases in crossover.yaml",
+                    gate_state(session) == GateState::closed ? " --open-closed-side" : ""));
   }
 }
 

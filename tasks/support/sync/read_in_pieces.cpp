@@ -135,6 +135,11 @@ bool ReadInPieces::read(const CommonSnapshot& now, const std::function<bool()>& 
 }
 
 bool ReadInPieces::move(const CommonSnapshot& from, const CommonSnapshot& to) {
+  // While the former holds its own: somebody who writes the table anew (VACUUM FULL, CLUSTER) would
+  // put its rows into other pages, of which no log tells.
+  for (Session* session : {&to.source, &to.target}) {
+    session->batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table_.table.quoted()));
+  }
   if (to.source.query(whole_logged_sql(table_, from.point)).boolean(0, 0)) {
     return false;
   }

@@ -83,17 +83,20 @@ class Report {
   }
 
  private:
-  // Of a row without an identity nothing is known to refer to it.
+  // Of what only the target has there may be as much as it has rows, as in a database that is in
+  // use.
   static std::map<std::string, std::string> references_of(postgres::Session& target,
                                                           const sync::Catalogue& catalogue,
                                                           const sync::SyncedTable& synced,
                                                           const SeedConflicts& found) {
     std::vector<std::string> identities;
     for (const SeedConflict& conflict : found.shown) {
-      identities.push_back(conflict.target_key);
+      if (conflict.kind != Kind::target_only) {
+        identities.push_back(conflict.target_key);
+      }
     }
-    return synced.keyless() ? std::map<std::string, std::string>()
-                            : sync::references_to(target, synced, catalogue, identities);
+    return identities.empty() ? std::map<std::string, std::string>()
+                              : sync::references_to(target, synced, catalogue, identities);
   }
 
   std::string hint() const {

@@ -459,7 +459,7 @@ void start(Run& run) {
   const Direction direction =
       run.context().options().flag("reverse") ? Direction::reverse : Direction::forward;
   Starter starter(run, direction);
-  const std::vector<Side> both = {Side::old_side, Side::new_side};
+  const std::vector<Side> sides = {Side::old_side, Side::new_side};
   if (run.context().options().flag("join")) {
     Joiner joiner(run, direction);
     // Not planned before: an empty new database would be looked through while it is being filled.
@@ -467,11 +467,11 @@ void start(Run& run) {
       joiner.await_copy();
       return starter.plan();
     };
-    run.beside(both, plan, [&](const cli::Plan&) { joiner.copy(); });
+    run.beside(sides, plan, [&](const cli::Plan&) { joiner.copy(); });
     return;
   }
   run.changing(
-      both, [&] { return spare_service(run, direction, [&] { return starter.plan(); }); },
+      sides, [&] { return spare_service(run, direction, [&] { return starter.plan(); }); },
       [&](const cli::Plan& plan) { spare_service(run, direction, [&] { starter.apply(plan); }); });
 }
 

@@ -71,9 +71,12 @@ void describe(Fields& fields, Pooler& pooler) {
 
 void describe(Fields& fields, TablePolicy& policy) {
   fields.choice("policy", policy.policy, policies, "what happens to rows the target already holds");
-  fields.texts("key", policy.key, "columns of the natural key; default: the primary key");
+  fields.texts("key", policy.key,
+               "columns of the natural key; default: the first unique constraint besides the "
+               "primary key, else that");
   fields.boolean("acceptTargetOnly", policy.accept_target_only,
-                 "rows that only the target has may be lost (replace) or stay unverified (merge)");
+                 "rows that only the target has may be lost; of a merged table those whose id the "
+                 "source gives to another row");
 }
 
 void describe(Fields& fields, Answers& answers) {

@@ -85,7 +85,8 @@ class MergeSql {
   }
 
   std::string value_of(const std::string& name) const {
-    return fmt::format("v{}", std::find(columns_.begin(), columns_.end(), name) - columns_.begin());
+    return fmt::format("crossover_v{}",
+                       std::find(columns_.begin(), columns_.end(), name) - columns_.begin());
   }
 
   std::string match(const Key& key) const {
@@ -109,12 +110,13 @@ class MergeSql {
     std::string names;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       arrays += fmt::format("{}${}::text[]", i == 0 ? "" : ", ", i + 1);
-      names += fmt::format("v{}, ", i);
+      names += value_of(columns_[i]) + ", ";
     }
     return fmt::format(
-        "SELECT u.n, s.shown FROM unnest({}) WITH ORDINALITY AS u({}n), LATERAL (SELECT {} AS "
-        "shown FROM {} AS t WHERE {} LIMIT 1) AS s ORDER BY 1",
-        arrays, names, shown_sql(shown), table_.only(), condition);
+        "SELECT DISTINCT ON (1) u.crossover_n, {} FROM unnest({}) WITH ORDINALITY AS "
+        "u({}crossover_n) "
+        "JOIN {} AS t ON {} ORDER BY 1, 2",
+        shown_sql(shown), arrays, names, table_.only(), condition);
   }
 
   const SyncedTable& table_;

@@ -86,7 +86,7 @@ class Rights {
   // From 16 on each membership says whether its rights are inherited, and as it was granted, before
   // that the role does for all of them.
   std::string membership(const std::string& granted) {
-    const std::string grant = fmt::format("GRANT {} TO {}", quote_identifier(granted), quoted_);
+    std::string grant = fmt::format("GRANT {} TO {}", quote_identifier(granted), quoted_);
     const bool member =
         session_.query("SELECT pg_has_role(current_user, $1::name, 'MEMBER')", {granted})
             .boolean(0, 0);

@@ -170,8 +170,9 @@ class Client {
                                          const ApplyOptions& options) = 0;
 
   /// Lists, hands on each object as `added`, and then every change until `on_event` returns false,
-  /// `stop` is requested or `timeout` is over (then returns false). Re-lists by itself when the
-  /// server has forgotten the version (410): `relisted` comes first, then all as `added` again.
+  /// `stop` is requested or `timeout` is over (then returns false). Goes on over a new connection
+  /// when one breaks, goes dead, or brings nothing for 150 s. Re-lists by itself when the server
+  /// has forgotten the version (410): `relisted` comes first, then all as `added` again.
   virtual bool watch(const std::string& api_version, const std::string& kind,
                      const ListOptions& options, Duration timeout, const StopRequest& stop,
                      const std::function<bool(const WatchEvent&)>& on_event) = 0;

@@ -12,6 +12,8 @@ namespace {
 using nlohmann::json;
 
 constexpr auto server_timeout = std::chrono::minutes(5);
+/// A server that lives sends a bookmark each minute.
+constexpr auto longest_silence = std::chrono::seconds(150);
 constexpr auto reconnect_pause = std::chrono::milliseconds(200);
 constexpr int gone = 410;
 
@@ -103,11 +105,13 @@ bool RestClient::watch(const std::string& api_version, const std::string& kind,
     watched.refusal = 0;
     Lines lines;
     Answer answer;
+    Clock::Monotonic heard = clock_.now();
     try {
       answer = transport_.stream(
           call,
           [&](std::string_view chunk) {
             lines.feed(chunk);
+            heard = clock_.now();
             try {
               for (std::string line; lines.next(line);) {
                 if (!take_event(json::parse(line, nullptr, false), watched, on_event)) {
@@ -120,7 +124,7 @@ bool RestClient::watch(const std::string& api_version, const std::string& kind,
             }
             return true;
           },
-          [&] { return !over(); });
+          [&] { return !over() && clock_.now() - heard < longest_silence; });
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::precondition) {
         throw;

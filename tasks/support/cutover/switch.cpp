@@ -63,8 +63,7 @@ class Switch {
     try {
       prepare(state.apply_token);
     } catch (...) {
-      if (options_.to == Side::old_side && left.moving_to.empty() && state.moving_to.empty() &&
-          !report_.recovered) {
+      if (left.moving_to.empty() && state.moving_to.empty() && !report_.recovered) {
         forget_move();
       }
       throw;

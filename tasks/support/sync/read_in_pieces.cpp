@@ -85,6 +85,18 @@ void SideInPieces::take_all(Session& session, const std::string& sql, bool there
   }
 }
 
+void SideInPieces::keep_pages(Session& session) const {
+  std::string relations;
+  for (std::size_t i = 0; i < next_; ++i) {
+    if (i == 0 || !(ranges_[i].relation == ranges_[i - 1].relation)) {
+      relations += (relations.empty() ? "ONLY " : ", ONLY ") + ranges_[i].relation.quoted();
+    }
+  }
+  if (!relations.empty()) {
+    session.batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", relations));
+  }
+}
+
 // A condition on the row `t`: it lies in what was read.
 std::string SideInPieces::part_read() const {
   std::string whole;
@@ -135,11 +147,8 @@ bool ReadInPieces::read(const CommonSnapshot& now, const std::function<bool()>& 
 }
 
 bool ReadInPieces::move(const CommonSnapshot& from, const CommonSnapshot& to) {
-  // While the former holds its own: somebody who writes the table anew (VACUUM FULL, CLUSTER) would
-  // put its rows into other pages, of which no log tells.
-  for (Session* session : {&to.source, &to.target}) {
-    session->batch(fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", table_.table.quoted()));
-  }
+  source_.keep_pages(to.source);
+  target_.keep_pages(to.target);
   if (to.source.query(whole_logged_sql(table_, from.point)).boolean(0, 0)) {
     return false;
   }

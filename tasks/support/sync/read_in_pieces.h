@@ -39,6 +39,9 @@ class SideInPieces {
   /// Reads the next range; returns the number of its rows. Ends early when `given_up`.
   std::uint64_t read_next(postgres::Session& session, const StopRequest& stop,
                           const GivenUp& given_up);
+  /// In the transaction of a later snapshot, while the former holds its own locks: nobody may write
+  /// anew what was read (VACUUM FULL, CLUSTER), since rows in other pages are in no log.
+  void keep_pages(postgres::Session& session) const;
   /// `keys`: an array of texts a key column, with every key that differs between both.
   void move(postgres::Session& from, postgres::Session& to, const std::vector<std::string>& keys);
 
